@@ -1,0 +1,3 @@
+"""Apache Airflow provider for Alibaba Cloud Security Center."""
+
+__version__ = "0.1.0"

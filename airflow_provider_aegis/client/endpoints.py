@@ -1,0 +1,131 @@
+"""Which host a call goes to, and which hosts may ever be given a signature."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from airflow_provider_aegis.client.errors import ConfigurationError
+
+Site = Literal["china", "international"]
+
+CHINA = "tds.cn-shanghai.aliyuncs.com"
+INTERNATIONAL = "tds.ap-southeast-1.aliyuncs.com"
+# Names of the international control plane; every other name of the service belongs to China's.
+INTERNATIONAL_HOSTS = frozenset(
+    {INTERNATIONAL, "tds-intl.vpc-proxy.aliyuncs.com", "tds-vpc.ap-southeast-2.aliyuncs.com"}
+)
+CONSOLES: dict[Site, str] = {
+    "china": "https://yundun.console.aliyun.com/?p=sas",
+    "international": "https://yundun.console.alibabacloud.com/?p=sas",
+}
+TROUBLESHOOTING: dict[Site, str] = {
+    "china": "https://api.aliyun.com/troubleshoot",
+    "international": "https://api.alibabacloud.com/troubleshoot",
+}
+
+_REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A host that calls are signed for.
+
+    :param scheme: ``https``, or ``http`` on loopback alone.
+    :param host: what the ``Host`` header says: the name, with the port when it is not the scheme's own.
+    """
+
+    scheme: str
+    host: str
+
+    @property
+    def url(self) -> str:
+        """The address that every call goes to."""
+        return f"{self.scheme}://{self.host}/"
+
+    @property
+    def site(self) -> Site:
+        """The site that the control plane belongs to."""
+        return "international" if self.host.partition(":")[0] in INTERNATIONAL_HOSTS else "china"
+
+
+def resolve_endpoint(*, region: str | None, host: str | None, port: int | None = None) -> Endpoint:
+    """Find the endpoint of a connection.
+
+    :param region: region of the assets, as ``cn-hangzhou``; it decides between the two control planes.
+    :param host: a host name that wins over the region, with ``http://`` in front for an emulator on loopback.
+    :param port: port of the host.
+    :raises ConfigurationError: if neither is given, or one is not what it should be.
+    """
+    if region:
+        check_region(region)
+    if host:
+        return parse_host(host, port)
+    if not region:
+        raise ConfigurationError(
+            "Neither region nor host is set: set the extra 'region' (as cn-hangzhou or ap-southeast-1), "
+            "or the host to an endpoint of Security Center."
+        )
+    return Endpoint("https", CHINA if region.startswith("cn-") else INTERNATIONAL)
+
+
+def check_region(region: str) -> str:
+    """Return the region, or refuse it.
+
+    :raises ConfigurationError: if it has anything but lower-case letters, digits and single hyphens.
+    """
+    if not _REGION.fullmatch(region):
+        raise ConfigurationError(
+            f"region {region!r} is not a region id: use lower-case letters, digits and hyphens, as in cn-hangzhou."
+        )
+    return region
+
+
+def parse_host(host: str, port: int | None = None) -> Endpoint:
+    """Read the host field of a connection.
+
+    :raises ConfigurationError: if it carries user info, a path, a query or a fragment, or plain ``http`` for anything
+        but loopback.
+    """
+    text = host.strip()
+    try:
+        parts = urlsplit(text if "://" in text else f"https://{text}")
+        name, given_port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise ConfigurationError(f"host {host!r} is not a host name: {error}.") from error
+    extra = parts.username is not None or parts.path not in ("", "/") or "?" in text or "#" in text
+    if extra or not _is_name(name):
+        raise ConfigurationError(
+            f"host {host!r} is not a plain host name: give it without user, path, query or fragment, as in {CHINA}."
+        )
+    if parts.scheme not in ("https", "http"):
+        raise ConfigurationError(f"host {host!r} has the scheme {parts.scheme!r}: only https is spoken.")
+    if parts.scheme == "http" and not is_loopback(name):
+        raise ConfigurationError(f"host {host!r} is plain http: only an emulator on loopback is spoken to without TLS.")
+    final_port = given_port or port
+    if final_port is not None and not 0 < final_port < 65536:
+        raise ConfigurationError(f"port {final_port} is not between 1 and 65535.")
+    bracketed = f"[{name}]" if ":" in name else name
+    own = {"https": 443, "http": 80}[parts.scheme]
+    return Endpoint(parts.scheme, bracketed if final_port in (None, own) else f"{bracketed}:{final_port}")
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a host name is this machine's loopback interface."""
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
+def _is_name(name: str) -> bool:
+    if ":" in name:
+        try:
+            return ipaddress.ip_address(name).version == 6
+        except ValueError:
+            return False
+    return len(name) <= 253 and _HOST.fullmatch(name) is not None

@@ -1,0 +1,287 @@
+"""One call as a conversation: sign, send, judge the answer, wait, again. It does no I/O itself.
+
+A conversation is a generator. It yields what it wants done and is sent what came of it; the drivers in ``transport``
+perform the same conversation with blocking and with asynchronous means.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeAlias, TypeVar
+
+from airflow_provider_aegis.client.errors import (
+    ClockError,
+    DeadlineExceededError,
+    ExpiredTokenError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    ProtocolError,
+    SecurityCenterError,
+    ThrottledError,
+    error_class,
+)
+from airflow_provider_aegis.client.operations import VERSION, Call
+from airflow_provider_aegis.client.service import Service
+from airflow_provider_aegis.client.signing import Credentials, canonical_query, flatten, signed_headers
+from airflow_provider_aegis.client.throttle import shared_budget
+
+MAX_ATTEMPTS = 5
+FIRST_BACKOFF = 0.5
+LONGEST_BACKOFF = 20.0
+# Without a deadline nobody said how long a throttled call may take: beyond this it is the caller's to decide.
+LONGEST_RETRY_AFTER = 120.0
+BEGINNING_OF_HTML = ("<!doctype", "<html", "<")
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What the headers of one attempt are signed with, once the wire form of the request is known."""
+
+    action: str
+    date: str
+    nonce: str
+    credentials: Credentials
+
+    def headers(self, *, method: str, host: str, path: str, query: str) -> dict[str, str]:
+        """Sign a request as it goes onto the wire.
+
+        :param query: the canonical query string.
+        """
+        return signed_headers(
+            method=method,
+            host=host,
+            path=path,
+            query=query,
+            action=self.action,
+            version=VERSION,
+            date=self.date,
+            nonce=self.nonce,
+            credentials=self.credentials,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Wanted: this request on the wire. Comes back as :class:`Answer`, or as the error that stood in its way."""
+
+    url: str
+    signature: Signature
+    connect_timeout: float
+    read_timeout: float
+    method: str = "POST"
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Wanted: nothing, for so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticate:
+    """Wanted: keys, fresh ones if the last have expired. Comes back as :class:`Credentials`, or as an error."""
+
+    refresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came over the wire; header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+T = TypeVar("T")
+Command: TypeAlias = Send | Sleep | Authenticate
+Reply: TypeAlias = Answer | Credentials | SecurityCenterError | None
+Conversation: TypeAlias = Generator[Command, Reply, T]
+
+# Seconds that an endpoint's clock is ahead of ours, learnt from its answers.
+clock_offsets: dict[str, float] = {}
+
+
+def exchange(service: Service, call: Call, *, deadline: float | None = None) -> Conversation[dict[str, Any]]:
+    """Make one call and return the answer's payload.
+
+    :param deadline: monotonic seconds of the service's clock after which nothing is tried any more.
+    :return: the JSON object of the answer, unchanged.
+    :raises SecurityCenterError: as the answer says. A write of which it is open whether it arrived is not sent again
+        and raises :class:`OutcomeUnknownError`.
+    """
+    query = canonical_query(flatten(call.params))
+    url = f"{service.endpoint.url}?{query}" if query else service.endpoint.url
+    action = call.operation.name
+    corrected = refreshed = False
+    attempt = 0
+    error: SecurityCenterError | None = None
+    while True:
+        credentials = yield Authenticate(refresh=isinstance(error, ExpiredTokenError))
+        if isinstance(credentials, SecurityCenterError):
+            raise credentials
+        assert isinstance(credentials, Credentials)
+        budget = shared_budget(
+            account=credentials.access_key_id,
+            endpoint=service.endpoint.host,
+            ceiling=service.max_requests_per_second,
+            now=service.clock.monotonic,
+        )
+        if (wait := budget.reserve()) > 0:
+            _check_time(service, wait, deadline, error, action)
+            yield Sleep(wait)
+        left = _time_left(service, deadline)
+        attempt += 1
+        sent_at = service.clock.time()
+        reply = yield Send(
+            url,
+            Signature(action, _date(service, sent_at), uuid.uuid4().hex, credentials),
+            connect_timeout=min(service.connect_timeout, left),
+            read_timeout=min(service.read_timeout, left),
+        )
+        try:
+            payload = read_answer(reply, call)
+        except SecurityCenterError as caught:
+            error = caught
+        else:
+            budget.answered()
+            return payload
+
+        if isinstance(error, ThrottledError):
+            budget.throttled(error.retry_after or 0)
+        if isinstance(error, ClockError) and not corrected and _learn_clock(service, reply):
+            corrected = True
+            continue
+        if isinstance(error, ExpiredTokenError) and not refreshed:
+            refreshed = True
+            continue
+        if not error.refused and not call.operation.repeatable:
+            raise OutcomeUnknownError(
+                f"it is open whether this call was carried out, and it was not sent again: {error.message}",
+                cause_class=type(error).__name__,
+                action=action,
+                code=error.code,
+                http_status=error.http_status,
+                request_id=error.request_id,
+            ) from error
+        if not error.transient or attempt >= MAX_ATTEMPTS:
+            raise error
+        delay = _delay(service, error, attempt)
+        if deadline is None and delay > LONGEST_RETRY_AFTER:
+            raise error
+        _check_time(service, delay, deadline, error, action)
+        yield Sleep(delay)
+
+
+def read_answer(reply: Reply, call: Call) -> dict[str, Any]:
+    """Judge what came back.
+
+    :return: the payload of an answer that says that all is well.
+    :raises SecurityCenterError: for every other one.
+    """
+    action = call.operation.name
+    if isinstance(reply, SecurityCenterError):
+        reply.action = reply.action or action
+        raise reply
+    assert isinstance(reply, Answer)
+    payload = _json_object(reply, action)
+    code = _field(payload, "Code") or _field(payload, "OperateCode")
+    failed = not 200 <= reply.status < 300
+    retry_after = _retry_after(reply.headers) if code or failed else None
+    cls = ThrottledError if retry_after else error_class(code, reply.status)
+    if cls is None and _field(payload, "HostId"):
+        cls = error_class(code, 400)  # the error envelope, sent with a status that says otherwise
+    if cls is None or not (code or failed):
+        return payload
+    known: dict[str, Any] = {
+        "action": action,
+        "code": code,
+        "http_status": reply.status,
+        "request_id": _field(payload, "RequestId") or reply.headers.get("x-acs-request-id", ""),
+        "recommend": _field(payload, "Recommend"),
+    }
+    if cls is ThrottledError:
+        known["retry_after"] = retry_after
+    if cls is PermissionDeniedError:
+        detail = payload.get("AccessDeniedDetail") or payload.get("accessDeniedDetail")
+        known |= {"ram_actions": call.operation.ram_actions, "detail": detail if isinstance(detail, dict) else None}
+    raise cls(_field(payload, "Message") or "no message came with this answer", **known)
+
+
+def _json_object(answer: Answer, action: str) -> dict[str, Any]:
+    known: dict[str, Any] = {
+        "action": action,
+        "http_status": answer.status,
+        "request_id": answer.headers.get("x-acs-request-id", ""),
+    }
+    if 300 <= answer.status < 400:
+        raise ProtocolError("the endpoint answered with a redirect, which is never followed", **known)
+    passing = answer.status >= 500 or answer.status < 400 or answer.status in (408, 425, 429)
+    try:
+        payload = json.loads(answer.body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        beginning = answer.body[:200].decode("utf-8", "replace").lstrip().lower()
+        what = "HTML" if beginning.startswith(BEGINNING_OF_HTML) else "not JSON, or cut short"
+        raise ProtocolError(f"the answer is {what}", passing=passing, **known) from error
+    if not isinstance(payload, dict):
+        raise ProtocolError("the answer is JSON, but not an object", passing=passing, **known)
+    return payload
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _field(payload: Mapping[str, Any], name: str) -> str:
+    value = payload.get(name, payload.get(name[0].lower() + name[1:]))
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the service asks to wait; the header counts milliseconds."""
+    text = headers.get("x-acs-retry-after", "").strip()
+    return int(text) / 1000 if text.isascii() and text.isdecimal() and 0 < len(text) < 12 and int(text) > 0 else None
+
+
+def _date(service: Service, now: float) -> str:
+    return datetime.fromtimestamp(now + clock_offsets.get(service.endpoint.host, 0.0), UTC).strftime(
+        "%Y-%m-%dT%H:%M:%SZ"
+    )
+
+
+def _learn_clock(service: Service, reply: Reply) -> bool:
+    """Keep how far the endpoint's clock is from ours; false if the answer does not tell."""
+    text = reply.headers.get("date", "") if isinstance(reply, Answer) else ""
+    try:
+        theirs = parsedate_to_datetime(text)
+    except ValueError:
+        return False
+    if theirs.tzinfo is None:
+        theirs = theirs.replace(tzinfo=UTC)
+    clock_offsets[service.endpoint.host] = theirs.timestamp() - service.clock.time()
+    return True
+
+
+def _delay(service: Service, error: SecurityCenterError, attempt: int) -> float:
+    """What the service asked for, else full jitter: anything up to a bound that doubles with every attempt."""
+    if isinstance(error, ThrottledError) and error.retry_after:
+        return error.retry_after
+    return service.rng.uniform(0, min(LONGEST_BACKOFF, FIRST_BACKOFF * 2**attempt))
+
+
+def _time_left(service: Service, deadline: float | None) -> float:
+    return float("inf") if deadline is None else max(0.1, deadline - service.clock.monotonic())
+
+
+def _check_time(
+    service: Service, wait: float, deadline: float | None, error: SecurityCenterError | None, action: str
+) -> None:
+    if deadline is None or service.clock.monotonic() + wait < deadline:
+        return
+    raise error or DeadlineExceededError("the deadline passes before it is this request's turn", action=action)

@@ -1,0 +1,84 @@
+"""Each API operation as data: read or write, the RAM actions it needs, how its list is paged.
+
+Adding an operation is a line in the table. One that is not listed can be called as well: its name tells
+whether it reads.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_aegis.client.errors import ConfigurationError
+
+VERSION = "2018-12-03"
+READ_BEGINNINGS = ("Describe", "Get", "List", "Query", "Check")
+
+_ACTION = re.compile(r"[A-Z][A-Za-z0-9]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What there is to know of an operation before it is called.
+
+    :param reads: whether it changes nothing.
+    :param repeatable: whether it may be sent again when it is open whether the first one arrived.
+    :param items: name of the list in an answer that comes in pages.
+    """
+
+    name: str
+    reads: bool
+    repeatable: bool
+    items: str | None = None
+
+    @property
+    def ram_actions(self) -> tuple[str, ...]:
+        """The RAM actions to grant: documentation says one prefix, newer examples of the vendor the other."""
+        return (f"yundun-aegis:{self.name}", f"yundun-sas:{self.name}")
+
+
+def _read(name: str, items: str | None = None) -> Operation:
+    return Operation(name, reads=True, repeatable=True, items=items)
+
+
+OPERATIONS: dict[str, Operation] = {
+    operation.name: operation
+    for operation in (
+        Operation("GenerateOnceTask", reads=False, repeatable=False),
+        _read("GetOnceTaskResultInfo"),
+        _read("GetLastOnceTaskInfo"),
+        _read("DescribeOnceTask", items="TaskManageResponseList"),
+        _read("DescribeOnceTaskLeafRecordPage", items="OnceTasks"),
+        _read("ListUnfinishedOnceTask"),
+        # Cancelling what is cancelled changes nothing, so it is the one write that may be sent twice.
+        Operation("CancelOnceTask", reads=False, repeatable=True),
+        Operation("CreateVirusScanOnceTask", reads=False, repeatable=False),
+    )
+}
+
+
+def find_operation(action: str) -> Operation:
+    """Look an operation up; one that is not in the table counts as a read if its name begins like one.
+
+    :raises ConfigurationError: if it cannot be the name of an operation.
+    """
+    if known := OPERATIONS.get(action):
+        return known
+    if not _ACTION.fullmatch(action):
+        raise ConfigurationError(f"action {action!r} is not the name of an operation, as DescribeVulList is.")
+    reads = action.startswith(READ_BEGINNINGS)
+    return Operation(action, reads=reads, repeatable=reads)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One operation with its parameters, before anything is flattened or signed."""
+
+    operation: Operation
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+def call(action: str, **params: Any) -> Call:
+    """Put an operation and its parameters together."""
+    return Call(find_operation(action), params)

@@ -1,0 +1,72 @@
+"""The request budget that everything in this process shares when it talks to one account at one endpoint.
+
+No library fits: the ones at hand sleep by themselves, in a thread or in a loop, where this one has to serve both, and
+none slows down when the service says so.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+SLOWEST = 0.2
+SLOW_DOWN = 0.5
+SPEED_UP = 0.1
+
+
+class Budget:
+    """Requests are spaced out evenly, in the order in which they asked.
+
+    An answer that says "throttled" halves the pace and every answer that does not lifts it a little, up to ``ceiling``
+    again. What the service asked to wait holds for everybody.
+
+    :param ceiling: requests a second.
+    :param now: monotonic seconds.
+    """
+
+    def __init__(self, ceiling: float, now: Callable[[], float]) -> None:
+        self.ceiling = ceiling
+        self.rate = ceiling
+        self._now = now
+        self._next = float("-inf")
+        self._lock = threading.Lock()
+
+    def reserve(self) -> float:
+        """Take the next free place and return the seconds until it comes."""
+        with self._lock:
+            now = self._now()
+            place = max(now, self._next)
+            self._next = place + 1 / self.rate
+            return place - now
+
+    def throttled(self, wait: float) -> None:
+        """Take note that the service refused a request for its quota.
+
+        :param wait: seconds in which nobody should ask.
+        """
+        with self._lock:
+            now = self._now()
+            self.rate = max(min(SLOWEST, self.ceiling), self.rate * SLOW_DOWN)
+            self._next = max(self._next, now + wait)
+
+    def answered(self) -> None:
+        """Take note of an answer that was not throttled."""
+        with self._lock:
+            self.rate = min(self.ceiling, self.rate + SPEED_UP)
+
+
+_budgets: dict[tuple[str, str], Budget] = {}
+_budgets_lock = threading.Lock()
+
+
+def shared_budget(*, account: str, endpoint: str, ceiling: float, now: Callable[[], float]) -> Budget:
+    """Return this process's budget for an account at an endpoint.
+
+    :param account: AccessKey ID.
+    :param ceiling: requests a second; where two connections to the same account disagree, the lower one counts.
+    """
+    with _budgets_lock:
+        budget = _budgets.setdefault((account, endpoint), Budget(ceiling, now))
+        if ceiling < budget.ceiling:
+            budget.ceiling, budget.rate = ceiling, min(budget.rate, ceiling)
+        return budget

@@ -1,0 +1,44 @@
+"""The only I/O below ``client``: a blocking and a non-blocking driver for the same conversations."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from functools import lru_cache
+
+from airflow_provider_aegis import __version__
+from airflow_provider_aegis.client.errors import ConfigurationError
+
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
+MAX_ANSWER_SECONDS = 60.0
+# The service is reported to reset connections that idle about 10 s; a write must not meet that.
+KEEP_IDLE_SECONDS = 8.0
+READ_SIZE = 64 * 1024
+TOO_LONG = f"the answer is longer than {MAX_ANSWER_BYTES // 1024 // 1024} MiB"
+TOO_SLOW = f"the answer was not complete after {MAX_ANSWER_SECONDS:g} s"
+
+# Answers come as they are: a compressed one could be far larger than its bytes on the wire.
+HEADERS = {
+    "accept": "application/json",
+    "accept-encoding": "identity",
+    "user-agent": f"airflow-provider-aegis/{__version__}",
+}
+
+
+@lru_cache(maxsize=16)
+def tls_context(ca_bundle: str | None) -> ssl.SSLContext:
+    """Return the TLS settings for a connection, built once; the endpoint is always verified.
+
+    :param ca_bundle: path of a file with certificate authorities to trust besides the usual ones.
+    :raises ConfigurationError: if there is no such file, or no certificate in it.
+    """
+    import certifi
+
+    usual = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or certifi.where()
+    context = ssl.create_default_context(cafile=usual)
+    if ca_bundle:
+        try:
+            context.load_verify_locations(cafile=ca_bundle)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigurationError(f"ca_bundle {ca_bundle!r} cannot be read as PEM certificates: {error}.") from error
+    return context

@@ -1,0 +1,182 @@
+"""Conversations performed with aiohttp, through one session for each endpoint and event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import aiohttp
+from requests.utils import get_environ_proxies, select_proxy
+from yarl import URL
+
+from airflow_provider_aegis.client.errors import (
+    NoAnswerError,
+    ProtocolError,
+    SecurityCenterError,
+    UnreachableError,
+    UntrustedEndpointError,
+)
+from airflow_provider_aegis.client.exchange import Answer, Authenticate, Conversation, Reply, Send, Sleep
+from airflow_provider_aegis.client.service import Service
+from airflow_provider_aegis.client.transport import (
+    HEADERS,
+    KEEP_IDLE_SECONDS,
+    MAX_ANSWER_BYTES,
+    MAX_ANSWER_SECONDS,
+    READ_SIZE,
+    TOO_LONG,
+    TOO_SLOW,
+    tls_context,
+)
+
+T = TypeVar("T")
+
+NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientProxyConnectionError)
+
+
+class NonblockingTransport:
+    """Performs conversations on an event loop.
+
+    :param service: where the calls go.
+    :param session: the connections, shared with everything on this loop that talks to the endpoint.
+    :param proxy: address of the proxy that the environment names for the endpoint.
+    """
+
+    def __init__(self, service: Service, session: aiohttp.ClientSession, proxy: str | None) -> None:
+        self._service = service
+        self._session = session
+        self._proxy = proxy
+
+    async def perform(self, conversation: Conversation[T]) -> T:
+        """Carry a conversation through and return what it returns."""
+        reply: Reply = None
+        try:
+            while True:
+                command = conversation.send(reply)
+                match command:
+                    case Send():
+                        reply = await self._send(command)
+                    case Sleep(seconds):
+                        await asyncio.sleep(seconds)
+                        reply = None
+                    case Authenticate(refresh):
+                        provider = self._service.credentials
+                        if provider.blocks:
+                            reply = await asyncio.to_thread(provider.get, refresh=refresh)
+                        else:
+                            reply = provider.get(refresh=refresh)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        finally:
+            conversation.close()
+
+    async def _send(self, send: Send) -> Answer | SecurityCenterError:
+        url = URL(send.url, encoded=True)
+        host = url.raw_authority
+        signed = send.signature.headers(method=send.method, host=host, path=url.raw_path, query=url.raw_query_string)
+        try:
+            async with self._session.request(
+                send.method,
+                url,
+                headers=signed,
+                skip_auto_headers=("Content-Type",),
+                allow_redirects=False,
+                proxy=self._proxy,
+                timeout=aiohttp.ClientTimeout(
+                    total=None,
+                    sock_connect=_bounded(send.connect_timeout),
+                    sock_read=_bounded(send.read_timeout),
+                ),
+            ) as response:
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return Answer(response.status, headers, await _read_body(response))
+        except SecurityCenterError as error:
+            return error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return _explain(error)
+
+
+def _bounded(seconds: float) -> float | None:
+    return None if seconds == float("inf") else seconds
+
+
+async def _read_body(response: aiohttp.ClientResponse) -> bytes:
+    chunks: list[bytes] = []
+    length = 0
+    try:
+        async with asyncio.timeout(MAX_ANSWER_SECONDS):
+            while chunk := await response.content.read(READ_SIZE):
+                length += len(chunk)
+                if length > MAX_ANSWER_BYTES:
+                    raise ProtocolError(TOO_LONG, http_status=response.status)
+                chunks.append(chunk)
+    except aiohttp.ServerTimeoutError:
+        raise
+    except TimeoutError as error:
+        raise ProtocolError(TOO_SLOW, http_status=response.status, passing=True) from error
+    return b"".join(chunks)
+
+
+def _explain(error: Exception) -> SecurityCenterError:
+    """Say of an error whether the request can have arrived."""
+    what = str(error) or type(error).__name__
+    if isinstance(error, aiohttp.ClientSSLError):
+        return UntrustedEndpointError(f"TLS could not verify the endpoint: {what}")
+    if isinstance(error, NOT_SENT):
+        return UnreachableError(f"no connection came about: {what}")
+    return NoAnswerError(f"the request was sent and no answer came back: {what}")
+
+
+@dataclass(slots=True)
+class _Shared:
+    session: aiohttp.ClientSession
+    proxy: str | None
+    users: int = 0
+
+
+@dataclass(slots=True)
+class _Loop:
+    sessions: dict[tuple[str, str | None], _Shared] = field(default_factory=dict)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+_loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = weakref.WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def open_transport(service: Service) -> AsyncIterator[NonblockingTransport]:
+    """Join this loop's session for the service's endpoint; the last one to leave closes it."""
+    mine = _loops.setdefault(asyncio.get_running_loop(), _Loop())
+    key = (service.endpoint.url, service.ca_bundle)
+    async with mine.lock:
+        if key not in mine.sessions:
+            mine.sessions[key] = await _open_session(service)
+        shared = mine.sessions[key]
+        shared.users += 1
+    try:
+        yield NonblockingTransport(service, shared.session, shared.proxy)
+    finally:
+        shared.users -= 1
+        if not shared.users:
+            del mine.sessions[key]
+            await shared.session.close()
+
+
+async def _open_session(service: Service) -> _Shared:
+    url = service.endpoint.url
+    # Loading the certificate authorities takes long enough to hold up everything else on the loop.
+    context = await asyncio.to_thread(tls_context, service.ca_bundle) if service.endpoint.scheme == "https" else True
+    # aiohttp's own reading of the environment would also look for a netrc, and refuse a call that has one.
+    proxy = select_proxy(url, get_environ_proxies(url, no_proxy=None))
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=context, keepalive_timeout=KEEP_IDLE_SECONDS, limit=100),
+        headers=HEADERS,
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+    )
+    return _Shared(session, proxy)
