@@ -12,8 +12,10 @@ from airflow_provider_aegis.client.signing import Credentials
 class CredentialsProvider(Protocol):
     """Hands out the keys that the next request is signed with."""
 
-    blocks: bool
-    """Whether ``get`` may wait for something, so that an event loop must not call it itself."""
+    @property
+    def blocks(self) -> bool:
+        """Whether ``get`` may wait for something, so that an event loop must not call it itself."""
+        ...
 
     def get(self, *, refresh: bool = False) -> Credentials:
         """Return the keys.

@@ -14,6 +14,10 @@ ENVELOPE = frozenset({"RequestId", "HostId", "Code", "Message", "Recommend", "Ac
 class ConfigurationError(ValueError):
     """A connection field or an argument that cannot be used; the text names it and says what to do."""
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the error as plain JSON; :func:`from_dict` makes the same error of it."""
+        return {"error_class": type(self).__name__, "message": str(self)}
+
 
 class SecurityCenterError(Exception):
     """A call that Security Center did not answer with a result.
@@ -265,7 +269,7 @@ def error_class(code: str, http_status: int) -> type[SecurityCenterError] | None
     return InvalidRequestError if http_status >= 400 else None
 
 
-def from_dict(known: Mapping[str, Any]) -> SecurityCenterError:
+def from_dict(known: Mapping[str, Any]) -> SecurityCenterError | ConfigurationError:
     """Make the error again of what ``as_dict`` gave.
 
     :raises ValueError: if it is not such a dict.
@@ -280,11 +284,11 @@ def from_dict(known: Mapping[str, Any]) -> SecurityCenterError:
         raise ValueError(f"not an error of this package: {error}") from error
 
 
-def _classes() -> dict[str, type[SecurityCenterError]]:
+def _classes() -> dict[str, type[SecurityCenterError | ConfigurationError]]:
     return {
         cls.__name__: cls
         for cls in globals().values()
-        if isinstance(cls, type) and issubclass(cls, SecurityCenterError)
+        if isinstance(cls, type) and issubclass(cls, SecurityCenterError | ConfigurationError)
     }
 
 

@@ -104,8 +104,10 @@ Command: TypeAlias = Send | Sleep | Authenticate
 Reply: TypeAlias = Answer | Credentials | SecurityCenterError | None
 Conversation: TypeAlias = Generator[Command, Reply, T]
 
-# Seconds that an endpoint's clock is ahead of ours, learnt from its answers.
+# Seconds that an endpoint's clock is ahead of ours: what requests are dated with, learnt when one was refused for
+# its date; and what the last answer said.
 clock_offsets: dict[str, float] = {}
+seen_offsets: dict[str, float] = {}
 
 
 def exchange(service: Service, call: Call, *, deadline: float | None = None) -> Conversation[dict[str, Any]]:
@@ -145,6 +147,9 @@ def exchange(service: Service, call: Call, *, deadline: float | None = None) -> 
             connect_timeout=min(service.connect_timeout, left),
             read_timeout=min(service.read_timeout, left),
         )
+        offset = _offset(service, reply)
+        if offset is not None:
+            seen_offsets[service.endpoint.host] = offset
         try:
             payload = read_answer(reply, call)
         except SecurityCenterError as caught:
@@ -155,7 +160,8 @@ def exchange(service: Service, call: Call, *, deadline: float | None = None) -> 
 
         if isinstance(error, ThrottledError):
             budget.throttled(error.retry_after or 0)
-        if isinstance(error, ClockError) and not corrected and _learn_clock(service, reply):
+        if isinstance(error, ClockError) and not corrected and offset is not None:
+            clock_offsets[service.endpoint.host] = offset
             corrected = True
             continue
         if isinstance(error, ExpiredTokenError) and not refreshed:
@@ -255,17 +261,19 @@ def _date(service: Service, now: float) -> str:
     )
 
 
-def _learn_clock(service: Service, reply: Reply) -> bool:
-    """Keep how far the endpoint's clock is from ours; false if the answer does not tell."""
+def server_time(service: Service) -> float:
+    """The endpoint's time as its last answer told it, UNIX epoch seconds; our own before there was one."""
+    return service.clock.time() + seen_offsets.get(service.endpoint.host, 0.0)
+
+
+def _offset(service: Service, reply: Reply) -> float | None:
+    """How far the endpoint's clock is ahead of ours, if the answer tells."""
     text = reply.headers.get("date", "") if isinstance(reply, Answer) else ""
     try:
         theirs = parsedate_to_datetime(text)
-    except ValueError:
-        return False
-    if theirs.tzinfo is None:
-        theirs = theirs.replace(tzinfo=UTC)
-    clock_offsets[service.endpoint.host] = theirs.timestamp() - service.clock.time()
-    return True
+        return theirs.replace(tzinfo=theirs.tzinfo or UTC).timestamp() - service.clock.time()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _delay(service: Service, error: SecurityCenterError, attempt: int) -> float:

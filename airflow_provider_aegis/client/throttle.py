@@ -29,7 +29,7 @@ class Budget:
         self.rate = ceiling
         self._now = now
         self._next = float("-inf")
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # on_kill runs in a signal handler, which may interrupt the holder
 
     def reserve(self) -> float:
         """Take the next free place and return the seconds until it comes."""
@@ -56,7 +56,7 @@ class Budget:
 
 
 _budgets: dict[tuple[str, str], Budget] = {}
-_budgets_lock = threading.Lock()
+_budgets_lock = threading.RLock()
 
 
 def shared_budget(*, account: str, endpoint: str, ceiling: float, now: Callable[[], float]) -> Budget:

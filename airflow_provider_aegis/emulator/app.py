@@ -1,0 +1,144 @@
+"""The web application: the service at ``/``, its control under ``/_emulator/`` for callers on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from aiohttp import web
+
+from airflow_provider_aegis.client.endpoints import is_loopback
+from airflow_provider_aegis.emulator.center import Center
+from airflow_provider_aegis.emulator.control import PREFIX, READS, WRITES, perform
+from airflow_provider_aegis.emulator.messages import Reply, Request
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Door(Protocol):
+    """What new connections come through."""
+
+    async def refuse(self, seconds: float | None, *, spare: web.RequestHandler | None = None) -> None:
+        """Refuse connections.
+
+        :param seconds: for how long, ``None`` until told otherwise.
+        :param spare: the one open connection that is not closed.
+        """
+
+
+def build_app(center: Center, door: Door) -> web.Application:
+    """Put the application together.
+
+    :param center: what answers.
+    :param door: what control may close for a while.
+    """
+    app = web.Application()
+    app.router.add_get(f"{PREFIX}{{verb}}", _reading(center))
+    app.router.add_post(f"{PREFIX}{{verb}}", _changing(center, door))
+    app.router.add_route("*", "/{path:.*}", _service(center))
+    return app
+
+
+def _service(center: Center) -> Handler:
+    async def serve(request: web.Request) -> web.StreamResponse:
+        asked = await _read(request)
+        line, fault = center.arrive(asked)
+        if fault.delay and not fault.after:
+            await asyncio.sleep(fault.delay)
+        reply = center.answer(asked, line, fault)
+        if fault.delay and fault.after:
+            await asyncio.sleep(fault.delay)
+        return await _send(request, reply)
+
+    return serve
+
+
+def _reading(center: Center) -> Handler:
+    async def read(request: web.Request) -> web.StreamResponse:
+        verb = _verb(request)
+        if verb not in READS:
+            raise web.HTTPNotFound(text=f"there is nothing to read by the name of {verb!r}")
+        return web.json_response(perform(center, verb, {}))
+
+    return read
+
+
+def _changing(center: Center, door: Door) -> Handler:
+    async def change(request: web.Request) -> web.StreamResponse:
+        verb = _verb(request)
+        # A web page in somebody's browser cannot send this type without asking first.
+        if request.content_type != "application/json":
+            raise web.HTTPUnsupportedMediaType(text="the body has to be application/json")
+        try:
+            arguments = await request.json() if request.can_read_body else {}
+            if not isinstance(arguments, dict):
+                raise ValueError("the body is not a JSON object")
+            if verb == "refuse_connections":
+                return await _refuse_connections(request, door, **arguments)
+            if verb not in WRITES:
+                raise web.HTTPNotFound(text=f"there is nothing to do by the name of {verb!r}")
+            return web.json_response(perform(center, verb, arguments))
+        except (ValueError, TypeError) as error:
+            raise web.HTTPUnprocessableEntity(text=str(error)) from error
+
+    return change
+
+
+async def _refuse_connections(request: web.Request, door: Door, *, seconds: float | None = None) -> web.Response:
+    if seconds is None:
+        raise ValueError("seconds is missing: while connections are refused, nobody could ask for an end of it")
+    await door.refuse(seconds, spare=request.protocol)
+    response = web.json_response(None)
+    response.force_close()
+    return response
+
+
+def _verb(request: web.Request) -> str:
+    if not is_loopback(request.remote or ""):
+        raise web.HTTPForbidden(text="the emulator is controlled from its own machine alone")
+    return request.match_info["verb"]
+
+
+async def _read(request: web.Request) -> Request:
+    path, _, query = _text(request.raw_path).partition("?")
+    headers: dict[str, list[str]] = {}
+    for name, value in request.headers.items():
+        headers.setdefault(name.lower(), []).append(_text(value).strip())
+    return Request(
+        method=request.method,
+        path=path,
+        query=query,
+        headers={name: ",".join(sorted(values)) for name, values in headers.items()},
+        body=await request.read(),
+    )
+
+
+def _text(text: str) -> str:
+    """Bytes that are no UTF-8 arrive as lone surrogates, which could not be encoded again."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+async def _send(request: web.Request, reply: Reply) -> web.StreamResponse:
+    if reply.hangup == "reset":
+        _reset(request.transport)
+        return web.Response()
+    if reply.hangup == "halfway":
+        headers = {**reply.headers, "Content-Length": str(len(reply.body))}
+        response = web.StreamResponse(status=reply.status, headers=headers)
+        await response.prepare(request)
+        await response.write(reply.body[: len(reply.body) // 2])
+        if request.transport:
+            request.transport.close()
+        return response
+    return web.Response(status=reply.status, headers=reply.headers, body=reply.body)
+
+
+def _reset(transport: asyncio.Transport | None) -> None:
+    if transport is None:
+        return
+    # Closing with nothing allowed to linger makes the kernel send a reset in place of an orderly end.
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()

@@ -1,0 +1,101 @@
+"""Everything about the emulator that can be set, with its kinds and defaults in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How the emulator behaves. Adding a setting is a line here.
+
+    How tasks run (what is set holds for tasks started afterwards):
+
+    :param seconds: how long a task takes.
+    :param outcome: the status word it ends with; any word, since the service's set is open.
+    :param total_count: how many items a task has to do.
+    :param cancelled_status: the status of a cancelled task. No documentation says what the service reports then.
+
+    What is refused:
+
+    :param running_limit: how many tasks may run at a time; one more is answered ``CanCreate=false``.
+    :param repeat_check: ``name`` refuses a second running task of the same TaskType and TaskName, ``off`` does not.
+    :param collection_period: seconds that must lie between two starts of ASSETS_COLLECTION.
+    :param requests_per_second: ceiling for each action; 0 for none.
+    :param denied: actions that the keys have no permission for; ``*`` stands for all of them.
+
+    What is odd about the service:
+
+    :param clock_skew: seconds that its clock is ahead of the real one.
+    :param task_info: whether a result's TaskInfo is there, ``null``, or missing.
+    :param result_task_id: what a result's TaskId is: ``0``, the hex id, or missing.
+    :param counts_as_text: whether a result's counts are strings.
+    :param count_overshoot: how far FinishCount lies above what is done, as in the documentation's 47 of 44.
+    :param report_progress: whether a result has its counts and its Progress.
+    :param running_status: a word in place of INIT and START.
+    :param last_task_newline: whether LastTask ends in a newline.
+    :param unknown_for: seconds after its start in which GetOnceTaskResultInfo does not know a task.
+    :param errors_as_200: whether errors are sent with HTTP status 200.
+    """
+
+    seconds: float = 5.0
+    outcome: str = "SUCCESS"
+    total_count: int = 44
+    cancelled_status: str = "FAIL"
+
+    running_limit: int = 10
+    repeat_check: Literal["name", "off"] = "name"
+    collection_period: float = 0.0
+    requests_per_second: int = 10
+    denied: tuple[str, ...] = ()
+
+    clock_skew: float = 0.0
+    task_info: Literal["present", "null", "absent"] = "present"
+    result_task_id: Literal["zero", "hex", "absent"] = "zero"
+    counts_as_text: bool = False
+    count_overshoot: int = 0
+    report_progress: bool = True
+    running_status: str | None = None
+    last_task_newline: bool = False
+    unknown_for: float = 0.0
+    errors_as_200: bool = False
+
+
+KINDS: dict[str, Any] = get_type_hints(Settings)
+
+
+def changed(settings: Settings, **changes: Any) -> Settings:
+    """Return settings of which some are changed.
+
+    :raises ValueError: if a name is no setting, or a value not of its kind.
+    """
+    for name, value in changes.items():
+        if name not in KINDS:
+            raise ValueError(f"{name!r} is not a setting; there are: {', '.join(KINDS)}")
+        if not _fits(value, KINDS[name]):
+            raise ValueError(f"the setting {name} cannot be {value!r}: it is of the kind {_spell(KINDS[name])}")
+    return replace(settings, **{name: _frozen(value) for name, value in changes.items()})
+
+
+def _fits(value: object, kind: Any) -> bool:
+    members = get_args(kind)
+    match get_origin(kind):
+        case origin if origin is Literal:
+            return value in members
+        case origin if origin is UnionType:
+            return any(_fits(value, member) for member in members)
+        case origin if origin is tuple:
+            return isinstance(value, list | tuple) and all(isinstance(member, str) for member in value)
+    if isinstance(value, bool) or kind is bool:
+        return isinstance(value, bool) and kind is bool
+    return isinstance(value, int | float if kind is float else kind)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _spell(kind: Any) -> str:
+    return kind.__name__ if isinstance(kind, type) else str(kind).removeprefix("typing.")

@@ -1,0 +1,272 @@
+"""The hook: an Airflow connection made into a client of Security Center."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
+
+from airflow_provider_aegis.client import once_task
+from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
+from airflow_provider_aegis.client.exchange import Conversation, exchange
+from airflow_provider_aegis.client.operations import Call, call, find_operation
+from airflow_provider_aegis.client.service import Service
+from airflow_provider_aegis.hooks.connection import CONN_NAME, CONN_TYPE, HOOK_NAME, parse_connection
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from airflow_provider_aegis.client.transport.blocking import BlockingTransport
+
+T = TypeVar("T")
+
+TEST_SECONDS = 20.0
+
+
+class AegisHook(BaseHook):
+    """Calls Alibaba Cloud Security Center (Sas 2018-12-03) with the keys of an Airflow connection.
+
+    Every method returns the API's payload unchanged, so the vendor's documentation applies to it. Reads are repeated
+    where that can help; a write is not sent again when it is open whether the first one arrived.
+
+    :param aegis_conn_id: id of a connection of the type ``aegis``, or of the type ``alibaba_cloud``.
+    :param region: region of the assets, as ``cn-hangzhou``; wins over the connection's region, not over its host.
+    """
+
+    conn_name_attr = "aegis_conn_id"
+    default_conn_name = CONN_NAME
+    conn_type = CONN_TYPE
+    hook_name = HOOK_NAME
+
+    def __init__(self, aegis_conn_id: str = CONN_NAME, region: str | None = None) -> None:
+        super().__init__()
+        self.aegis_conn_id = aegis_conn_id
+        self.region = region
+        self._transport: BlockingTransport | None = None
+
+    @cached_property
+    def service(self) -> Service:
+        """What the connection says, read when it is first needed.
+
+        :raises ConfigurationError: if a field of the connection cannot be used.
+        """
+        try:
+            conn = self.get_connection(self.aegis_conn_id)
+        except AirflowNotFoundException as error:
+            raise self._undefined() from error
+        _ = conn.extra_dejson  # reading it hands its secrets to Airflow's masker
+        return parse_connection(conn, region=self.region)
+
+    async def aget_service(self) -> Service:
+        """Read the connection on an event loop, without holding it up.
+
+        :raises ConfigurationError: if a field of the connection cannot be used.
+        """
+        if not hasattr(BaseHook, "aget_connection"):  # below Airflow 3.1
+            return await asyncio.to_thread(lambda: self.service)
+        try:
+            conn = await BaseHook.aget_connection(self.aegis_conn_id)
+        except AirflowNotFoundException as error:
+            raise self._undefined() from error
+        _ = await conn.aextra_dejson() if hasattr(conn, "aextra_dejson") else conn.extra_dejson
+        return parse_connection(conn, region=self.region)
+
+    def perform(self, conversation: Conversation[T]) -> T:
+        """Carry one of the client's conversations through."""
+        if self._transport is None:
+            from airflow_provider_aegis.client.transport.blocking import BlockingTransport
+
+            self._transport = BlockingTransport(self.service)
+        return self._transport.perform(conversation)
+
+    def call(self, action: str, **params: Any) -> dict[str, Any]:
+        """Call any operation of Security Center.
+
+        :param action: the operation's name, as ``DescribeVulList``. One that this package does not know counts as a
+            read if it begins with Describe, Get, List, Query or Check, and as a write otherwise.
+        :param params: the operation's parameters under the API's own names; ``None`` is dropped, lists and dicts are
+            flattened as the API wants them.
+        :return: the answer's JSON object.
+        :raises SecurityCenterError: as the service answers; see :mod:`airflow_provider_aegis.client.errors`.
+        """
+        return self._exchange(call(action, **params))
+
+    def generate_once_task(
+        self,
+        *,
+        once_task_type: str,
+        once_task_name: str | None = None,
+        param: Mapping[str, Any] | str | None = None,
+        source: str | None = None,
+    ) -> dict[str, Any]:
+        """Start a one-time task (API: GenerateOnceTask). It is not idempotent: every call may start another scan.
+
+        :param once_task_type: as ``ASSETS_COLLECTION``, ``VUL_CHECK_TASK`` or ``IMAGE_SCAN``; the set is open.
+        :param once_task_name: the type where it is not given.
+        :param param: options of the task, a mapping or the text of a JSON object.
+        :param source: free text that says where the task comes from.
+        :return: ``CanCreate``, ``TaskId``, ``LastTask``, ``CollectTime`` and counts; nothing was started where
+            ``CanCreate`` is false.
+        :raises OutcomeUnknownError: if it is open whether the task was started.
+        """
+        return self._exchange(
+            once_task.generate_once_task(
+                once_task_type=once_task_type, once_task_name=once_task_name, param=param, source=source
+            )
+        )
+
+    def get_once_task_result_info(
+        self, *, once_task_id: str, once_task_type: str, once_task_name: str | None = None
+    ) -> dict[str, Any]:
+        """Read how a task stands (API: GetOnceTaskResultInfo).
+
+        :return: ``TaskInfo.Status``, ``FinishCount``, ``TotalCount``, ``CollectTime``;
+            :class:`~airflow_provider_aegis.client.once_task.OnceTaskResult` reads them.
+        """
+        return self._exchange(
+            once_task.get_once_task_result_info(
+                once_task_id=once_task_id, once_task_type=once_task_type, once_task_name=once_task_name
+            )
+        )
+
+    def get_last_once_task_info(
+        self, *, once_task_type: str, once_task_name: str | None = None, source: str | None = None
+    ) -> dict[str, Any]:
+        """Read how the last task of a type stands (API: GetLastOnceTaskInfo).
+
+        :param source: only tasks of this source.
+        """
+        return self._exchange(
+            once_task.get_last_once_task_info(
+                once_task_type=once_task_type, once_task_name=once_task_name, source=source
+            )
+        )
+
+    def describe_once_task(
+        self,
+        *,
+        once_task_type: str | None = None,
+        root_task_id: str | None = None,
+        once_task_id: str | None = None,
+        source: str | None = None,
+        start_time: int | None = None,
+        end_time: int | None = None,
+        page_size: int = 50,
+    ) -> Iterator[dict[str, Any]]:
+        """Read tasks and what came of them (API: DescribeOnceTask), page by page.
+
+        :param once_task_type: this or ``root_task_id`` must be given.
+        :param start_time: only tasks from here on, UNIX epoch milliseconds.
+        :param end_time: only tasks up to here, UNIX epoch milliseconds.
+        :return: one payload for each page, with ``TaskManageResponseList`` and ``PageInfo``.
+        """
+        if not once_task_type and not root_task_id:
+            raise ConfigurationError("describe_once_task needs once_task_type or root_task_id.")
+        return self._pages(
+            "DescribeOnceTask",
+            page_size,
+            TaskType=once_task_type,
+            RootTaskId=root_task_id,
+            TaskId=once_task_id,
+            Source=source,
+            StartTimeQuery=start_time,
+            EndTimeQuery=end_time,
+        )
+
+    def describe_once_task_leaf_record_page(
+        self,
+        *,
+        once_task_type: str,
+        once_task_id: str | None = None,
+        relate_info: bool = True,
+        status_list: list[str] | None = None,
+        source: str | None = None,
+        start_time: int | None = None,
+        end_time: int | None = None,
+        page_size: int = 50,
+    ) -> Iterator[dict[str, Any]]:
+        """Read the parts of a task (API: DescribeOnceTaskLeafRecordPage), page by page.
+
+        :param relate_info: bring ``TaskImageInfo`` with each record.
+        :param status_list: only records in one of these states.
+        :param start_time: only records from here on, UNIX epoch milliseconds.
+        :param end_time: only records up to here, UNIX epoch milliseconds.
+        :return: one payload for each page, with ``OnceTasks`` and ``PageInfo``.
+        """
+        return self._pages(
+            "DescribeOnceTaskLeafRecordPage",
+            page_size,
+            TaskType=once_task_type,
+            TaskId=once_task_id,
+            RelateInfo=relate_info,
+            StatusList=status_list,
+            Source=source,
+            StartTime=start_time,
+            EndTime=end_time,
+        )
+
+    def list_unfinished_once_task(self, *, once_task_type: str, target: str | None = None) -> dict[str, Any]:
+        """Read the tasks that are not over (API: ListUnfinishedOnceTask).
+
+        :param target: image digest or machine UUID; the service may refuse a call without it (code -101).
+        :return: ``OnceTasks``.
+        """
+        return self.call("ListUnfinishedOnceTask", TaskType=once_task_type, Target=target)
+
+    def cancel_once_task(self, *, once_task_id: str) -> dict[str, Any]:
+        """Cancel a task (API: CancelOnceTask). The service documents no answer for a task that is over already."""
+        return self._exchange(once_task.cancel_once_task(once_task_id))
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Make one cheap read and say who answered, or what is missing."""
+        try:
+            service = self.service
+            asked = once_task.get_last_once_task_info(once_task_type="ASSETS_COLLECTION")
+            self.perform(exchange(service, asked, deadline=service.clock.monotonic() + TEST_SECONDS))
+        except (ConfigurationError, SecurityCenterError) as error:
+            return False, str(error)
+        finally:
+            self.close()
+        key = service.credentials.get().access_key_id
+        region = f", region {service.region}" if service.region else ""
+        return True, f"Security Center answered at {service.endpoint.host}{region} for AccessKey ID {key}."
+
+    def sibling(self) -> AegisHook:
+        """Return a hook to the same service with a connection of its own; the Airflow connection is not read again."""
+        other = AegisHook(aegis_conn_id=self.aegis_conn_id, region=self.region)
+        other.service = self.service
+        return other
+
+    def close(self) -> None:
+        """Close the kept connection; the next call opens another."""
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+
+    def __enter__(self) -> AegisHook:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _undefined(self) -> ConfigurationError:
+        return ConfigurationError(
+            f"Connection {self.aegis_conn_id!r} is not defined: create it with the type {HOOK_NAME!r}, or set "
+            f"AIRFLOW_CONN_{self.aegis_conn_id.upper()}."
+        )
+
+    def _exchange(self, call: Call) -> dict[str, Any]:
+        return self.perform(exchange(self.service, call))
+
+    def _pages(self, action: str, page_size: int, **params: Any) -> Iterator[dict[str, Any]]:
+        items = find_operation(action).items or ""
+        page: int | None = 1
+        while page:
+            payload = self.call(action, **params, CurrentPage=page, PageSize=page_size)
+            yield payload
+            page = once_task.next_page(payload, items=items, page=page, page_size=page_size)

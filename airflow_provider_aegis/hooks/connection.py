@@ -1,0 +1,206 @@
+"""The connection's fields as one table: the form, the parser and the documentation all read it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from airflow_provider_aegis.client.credentials import StaticCredentials
+from airflow_provider_aegis.client.endpoints import INTERNATIONAL, resolve_endpoint
+from airflow_provider_aegis.client.errors import ConfigurationError
+from airflow_provider_aegis.client.service import Service
+from airflow_provider_aegis.client.signing import Credentials
+
+CONN_TYPE = "aegis"
+CONN_NAME = "aegis_default"
+HOOK_NAME = "Alibaba Cloud Security Center"
+# The official provider's type; its connections hold the keys in the extra, and the endpoint of another product.
+ALIBABA_CONN_TYPE = "alibaba_cloud"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One field of the connection.
+
+    :param name: an attribute of Airflow's connection, or the name of an extra.
+    :param default: what counts where the field is empty.
+    :param schema: JSON schema of an extra; its ``minimum`` and ``maximum`` are enforced, and its ``enum``.
+    """
+
+    name: str
+    label: str
+    description: str
+    default: str | float | None = None
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": ["string", "null"]})
+
+    @property
+    def standard(self) -> bool:
+        """Whether every Airflow connection has this field."""
+        return self.name in ("login", "password", "host")
+
+
+def _seconds(most: float) -> dict[str, Any]:
+    return {"type": ["number", "null"], "minimum": 0.1, "maximum": most}
+
+
+FIELDS: tuple[Field, ...] = (
+    Field(name="login", label="AccessKey ID", description="The AccessKey ID of a RAM user, or of temporary keys."),
+    Field(name="password", label="AccessKey secret", description="The secret that belongs to the AccessKey ID."),
+    Field(
+        name="host",
+        label="Endpoint",
+        description="A host that wins over the region, as tds.vpc-proxy.aliyuncs.com inside a VPC. "
+        "Plain http:// is accepted for an emulator on loopback alone.",
+    ),
+    Field(
+        name="region",
+        label="Region",
+        description="Region of the assets, as cn-hangzhou or ap-southeast-1. Regions that begin with cn- belong to "
+        "the control plane of China, all others to the international one; a task exists only on the one that made it.",
+    ),
+    Field(
+        name="security_token",
+        label="STS token",
+        description="Only with temporary keys: the token that came with them.",
+        schema={"type": ["string", "null"], "format": "password"},
+    ),
+    Field(
+        name="connect_timeout",
+        label="Connect time-out",
+        description="Seconds to wait for a connection.",
+        default=5.0,
+        schema=_seconds(60),
+    ),
+    Field(
+        name="read_timeout",
+        label="Read time-out",
+        description="Seconds to wait for the next bytes of an answer.",
+        default=10.0,
+        schema=_seconds(120),
+    ),
+    Field(
+        name="ca_bundle",
+        label="CA bundle",
+        description="Path of a PEM file with certificate authorities to trust besides the usual ones.",
+    ),
+    Field(
+        name="max_requests_per_second",
+        label="Requests a second",
+        description="Ceiling for what one Airflow process asks of the account. The service allows 10 a second for each "
+        "operation, shared by everyone who uses the account, the console included.",
+        default=5.0,
+        schema={"type": ["number", "null"], "minimum": 0.1, "maximum": 100},
+    ),
+    Field(
+        name="console_site",
+        label="Console site",
+        description="The site on which the account signs in, for the links in the UI; by the control plane if empty.",
+        schema={"type": ["string", "null"], "enum": ["china", "international", None]},
+    ),
+)
+
+
+class AirflowConnection(Protocol):
+    """What the parser needs of Airflow's connection."""
+
+    conn_id: Any
+    conn_type: Any
+    login: Any
+    password: Any
+    host: Any
+    port: Any
+    extra: Any
+
+
+def conn_fields() -> dict[str, Any]:
+    """Return the extras for the provider's ``conn-fields``."""
+    return {
+        one.name: {
+            "label": one.label,
+            "description": one.description,
+            "schema": {**one.schema, **({} if one.default is None else {"default": one.default})},
+        }
+        for one in FIELDS
+        if not one.standard
+    }
+
+
+def ui_field_behaviour() -> dict[str, Any]:
+    """Return how the form shows the fields that every connection has."""
+    return {
+        "hidden-fields": ["schema", "port"],
+        "relabeling": {one.name: one.label for one in FIELDS if one.standard},
+        "placeholders": {"host": "only to override what the region says", "login": "LTAI…"},
+    }
+
+
+def parse_connection(conn: AirflowConnection, *, region: str | None = None) -> Service:
+    """Read a connection.
+
+    :param region: wins over the connection's own region, and never over its host.
+    :raises ConfigurationError: if a field cannot be used; the text names the connection and the field.
+    """
+    try:
+        return _parse(conn, region)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"Connection {conn.conn_id!r}: {error}") from error
+
+
+def _parse(conn: AirflowConnection, region: str | None) -> Service:
+
+    extra = _extra_of(conn)
+    borrowed = conn.conn_type == ALIBABA_CONN_TYPE
+    login, password = (
+        (extra.get("access_key_id"), extra.get("access_key_secret")) if borrowed else (conn.login, conn.password)
+    )
+    values = {one.name: _read(one, extra.get(one.name)) for one in FIELDS if not one.standard}
+    region = region or values["region"]
+    host, port = (None, None) if borrowed else (conn.host, conn.port)
+    endpoint = resolve_endpoint(region=region, host=host, port=port)
+    plane = resolve_endpoint(region=region, host=None) if region else endpoint
+    credentials = StaticCredentials(Credentials(login or "", password or "", values["security_token"]))
+    credentials.get()
+    return Service(
+        endpoint=endpoint,
+        credentials=credentials,
+        connect_timeout=values["connect_timeout"],
+        read_timeout=values["read_timeout"],
+        ca_bundle=values["ca_bundle"],
+        max_requests_per_second=values["max_requests_per_second"],
+        site=values["console_site"] or ("international" if plane.host == INTERNATIONAL else endpoint.site),
+        region=region,
+    )
+
+
+def _extra_of(conn: AirflowConnection) -> dict[str, Any]:
+    try:
+        extra = json.loads(conn.extra) if conn.extra else {}
+    except ValueError as error:
+        raise ConfigurationError("the extra is not JSON: repair it, or leave it empty.") from error
+    if not isinstance(extra, dict):
+        raise ConfigurationError('the extra must be a JSON object, as {"region": "cn-hangzhou"}.')
+    return extra
+
+
+def _read(one: Field, value: Any) -> Any:
+    """Return an extra's value in the type that its schema names, or its default."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return one.default
+    if "number" in one.schema["type"]:
+        least, most = one.schema["minimum"], one.schema["maximum"]
+        try:
+            number = float("nan") if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            number = float("nan")
+        if math.isnan(number) or not least <= number <= most:
+            raise ConfigurationError(f"extra {one.name!r} must be a number from {least:g} to {most:g}, not {value!r}.")
+        return number
+    if not isinstance(value, str):
+        raise ConfigurationError(f"extra {one.name!r} must be a text, not {type(value).__name__}.")
+    known = [word for word in one.schema.get("enum", ()) if word]
+    if known and value.strip() not in known:
+        raise ConfigurationError(f"extra {one.name!r} must be one of {', '.join(known)}, not {value!r}.")
+    return value.strip()

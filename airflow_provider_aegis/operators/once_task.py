@@ -1,0 +1,314 @@
+"""Operators for one-time tasks."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator, conf
+
+from airflow_provider_aegis.client.errors import ConflictError, SecurityCenterError, from_dict
+from airflow_provider_aegis.client.exchange import exchange
+from airflow_provider_aegis.client.once_task import generate_once_task, get_once_task_result_info
+from airflow_provider_aegis.client.operations import Call
+from airflow_provider_aegis.client.pace import Pace
+from airflow_provider_aegis.client.start import await_vacancy
+from airflow_provider_aegis.client.watch import DEFAULT_UNKNOWN_GRACE, Ending, Outcome, Watcher, watch
+from airflow_provider_aegis.exceptions import MalformedEventError, OnceTaskDeadlineError, bad_ending, read_event
+from airflow_provider_aegis.hooks.connection import CONN_NAME
+from airflow_provider_aegis.operators.base import AegisTask
+from airflow_provider_aegis.operators.scan import Scan, cancel
+from airflow_provider_aegis.operators.submission import Notebook, Submission
+from airflow_provider_aegis.triggers.once_task import FIRST_POLL_DELAY, AegisOnceTaskTrigger, AegisVacancyTrigger
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+ONCE_TASK_ID = "once_task_id"
+ONCE_TASK_ADOPTED = "once_task_adopted"
+ON_CONFLICT = ("wait", "adopt", "fail")
+
+
+class AegisGetOnceTaskResultOperator(AegisTask, BaseOperator):
+    """Reads once how a scan stands (API: GetOnceTaskResultInfo) and pushes the payload to XCom.
+
+    :param once_task_id: id that GenerateOnceTask gave (templated).
+    :param once_task_type: kind of scan, as ``ASSETS_COLLECTION`` (templated).
+    :param once_task_name: the type where it is not given (templated).
+    :param aegis_conn_id: id of the connection (templated).
+    :param region: wins over the connection's region, as ``cn-hangzhou`` (templated).
+    :return: the answer as the API names it (``TaskInfo``, ``FinishCount``, ``TotalCount``, ``CollectTime`` …).
+    :raises SecurityCenterError: as the service answers.
+    """
+
+    template_fields: Sequence[str] = ("once_task_id", "once_task_type", "once_task_name", "aegis_conn_id", "region")
+    ui_color = "#ffe7d1"
+
+    def __init__(
+        self,
+        *,
+        once_task_id: str,
+        once_task_type: str,
+        once_task_name: str | None = None,
+        aegis_conn_id: str = CONN_NAME,
+        region: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.once_task_id = once_task_id
+        self.once_task_type = once_task_type
+        self.once_task_name = once_task_name
+        self.aegis_conn_id = aegis_conn_id
+        self.region = region
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Read the scan and return the payload."""
+        with self.hook, self.explained(context):
+            self.show_console(context)
+            payload = self.hook.get_once_task_result_info(
+                once_task_id=self.once_task_id, once_task_type=self.once_task_type, once_task_name=self.once_task_name
+            )
+            self.show_request(context, payload=payload)
+            return payload
+
+
+class AegisOnceTaskOperator(AegisTask, BaseOperator):
+    """Starts a scan (API: GenerateOnceTask), waits until it is over, and pushes its payload to XCom.
+
+    The scan's id is in XCom as ``once_task_id`` before the wait begins. A later try of the same task picks the same
+    scan up again instead of starting a second one (Airflow 3.3 and later, which remembers across tries); it starts
+    afresh if that scan failed, if the arguments changed, or after a user cleared the task.
+
+    :param once_task_type: kind of scan, as ``ASSETS_COLLECTION``, ``VUL_CHECK_TASK``, ``IMAGE_SCAN`` (templated).
+    :param once_task_name: the type where it is not given (templated).
+    :param param: options of the scan, a mapping or the text of a JSON object (templated).
+    :param source: free text that says where the scan comes from (templated).
+    :param aegis_conn_id: id of the connection (templated).
+    :param region: wins over the connection's region, as ``cn-hangzhou`` (templated).
+    :param wait_for_completion: wait for the end; otherwise the task is done once the scan is started.
+    :param deferrable: wait in the triggerer, without a worker.
+    :param poll_interval: seconds between two reads at the least.
+    :param max_poll_interval: seconds between two reads at the most, while the progress tells that the end is far.
+    :param timeout: how long the task waits in all, seconds or a timedelta; never for ever.
+    :param on_conflict: what to do if the service cannot start the scan now, because one of its kind runs, ran a moment
+        ago, or ten run in the account. ``wait`` until it can; ``adopt`` the one of its kind, whose id then goes to
+        XCom with ``once_task_adopted`` (or wait, if there is none); ``fail``.
+    :param cancel_on_kill: cancel the scan if a user ends the task (while deferred: Airflow 3.3 and later).
+    :param cancel_on_timeout: cancel the scan if ``timeout`` passes. Only a scan that the task started is cancelled.
+    :return: the payload of the last answer, as the API names it; without waiting, the scan's id.
+    :raises OnceTaskError: if the scan ended badly or the deadline passed; a retry may answer it with a new scan.
+    :raises ConflictError: if it could not be started, with ``on_conflict="fail"``.
+    :raises OutcomeUnknownError: if it cannot be told whether it was started.
+    :raises SecurityCenterError: for another error that asking again cannot change.
+    """
+
+    template_fields: Sequence[str] = (
+        "once_task_type",
+        "once_task_name",
+        "param",
+        "source",
+        "aegis_conn_id",
+        "region",
+    )
+    template_fields_renderers = {"param": "json"}
+    ui_color = "#ffd9b5"
+
+    # Seldom worth an argument; a subclass can set them.
+    unknown_task_grace: float = DEFAULT_UNKNOWN_GRACE
+    first_poll_delay: float = FIRST_POLL_DELAY
+
+    def __init__(
+        self,
+        *,
+        once_task_type: str,
+        once_task_name: str | None = None,
+        param: Mapping[str, Any] | str | None = None,
+        source: str | None = None,
+        aegis_conn_id: str = CONN_NAME,
+        region: str | None = None,
+        wait_for_completion: bool = True,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poll_interval: float = 30.0,
+        max_poll_interval: float = 300.0,
+        timeout: float | timedelta = timedelta(hours=12),
+        on_conflict: str = "wait",
+        cancel_on_kill: bool = True,
+        cancel_on_timeout: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.once_task_type = once_task_type
+        self.once_task_name = once_task_name
+        self.param = param
+        self.source = source
+        self.aegis_conn_id = aegis_conn_id
+        self.region = region
+        self.wait_for_completion = wait_for_completion
+        self.deferrable = deferrable
+        self.poll_interval = poll_interval
+        self.max_poll_interval = max(max_poll_interval, poll_interval)
+        self.timeout = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+        self.on_conflict = on_conflict
+        self.cancel_on_kill = cancel_on_kill
+        self.cancel_on_timeout = cancel_on_timeout
+        if on_conflict not in ON_CONFLICT:
+            raise ValueError(f"on_conflict must be one of {', '.join(ON_CONFLICT)}, not {on_conflict!r}.")
+        if not (poll_interval > 0 and self.timeout > 0):
+            raise ValueError("poll_interval and timeout must be positive.")
+        self._scan: Scan | None = None
+
+    def execute(self, context: Context) -> Any:
+        """Start the scan, or pick up the one that an earlier try started, and wait for its end."""
+        held = self.execution_timeout.total_seconds() if self.deferrable and self.execution_timeout else math.inf
+        deadline = time.time() + min(self.timeout, held)
+        # What cannot be handed to the triggerer should be known before a scan runs.
+        json.dumps(self._trigger(Submission("", ""), deadline).serialize())
+        return self._begin(context, deadline, waits=0)
+
+    def execute_when_vacant(self, context: Context, event: Any = None) -> Any:
+        """Start the scan after waiting for another one."""
+        match event:
+            case {"outcome": "vacant", "deadline": float(deadline), "waits": int(waits)}:
+                return self._begin(context, deadline, waits + 1)
+            case {"outcome": "deadline"}:
+                raise self._never_started()
+            case {"outcome": "error", "error": Mapping() as known}:
+                raise from_dict(known)
+        raise MalformedEventError(f"The trigger's event cannot be read, so no scan was started: {event!r:.200}")
+
+    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """End the task as the trigger's event says."""
+        ending = read_event(event)
+        once_task_id, ours = event.get("once_task_id"), event.get("ours")
+        if not isinstance(once_task_id, str) or not isinstance(ours, bool):
+            raise MalformedEventError("The trigger's event does not say of which scan it speaks.")
+        with self.hook:
+            return self._conclude(context, ending, Submission("", "", once_task_id=once_task_id, ours=ours))
+
+    def on_kill(self) -> None:
+        """Cancel the scan that this task started. Called in a signal handler, or after ``execution_timeout``."""
+        if self._scan and self.cancel_on_kill:
+            self._scan.kill()
+
+    def _begin(self, context: Context, deadline: float, waits: int) -> Any:
+        with self.hook, self.explained(context):
+            self.show_console(context)
+            self._scan = Scan(self.hook, context, self._request(), replaces=self.cancel_on_kill)
+            while (submission := self._obtain(deadline, waits)) is None:
+                waits += 1
+            context["ti"].xcom_push(key=ONCE_TASK_ID, value=submission.once_task_id)
+            if not submission.ours:
+                context["ti"].xcom_push(key=ONCE_TASK_ADOPTED, value=True)
+            if not self.wait_for_completion:
+                return submission.once_task_id
+            ending = self._await_end(context, submission, deadline)
+            return self._conclude(context, ending, submission)
+
+    def _obtain(self, deadline: float, waits: int) -> Submission | None:
+        """Return the scan to wait for; ``None`` after waiting for another one to end."""
+        assert self._scan  # noqa: S101
+        until = self._monotonic(deadline)
+        try:
+            return self._scan.obtain(until)
+        except ConflictError as conflict:
+            if self.on_conflict == "fail":
+                raise
+            if self.on_conflict == "adopt" and (adopted := self._scan.adopt(conflict, until)):
+                return adopted
+            delay = min(self.poll_interval * (waits + 1), self.max_poll_interval)
+            self.log.info("The scan cannot be started yet; trying again when it may be possible. %s", conflict)
+        if self.deferrable:
+            self.defer(trigger=self._vacancy_trigger(delay, deadline, waits), method_name="execute_when_vacant")
+        if not self.hook.perform(await_vacancy(self.hook.service, self._request(), first_delay=delay, deadline=until)):
+            raise self._never_started()
+        return None
+
+    def _await_end(self, context: Context, submission: Submission, deadline: float) -> Ending:
+        """Return how the scan ended, or defer."""
+        service, read = self.hook.service, self._read(submission.once_task_id)
+        if not self.deferrable:
+            return self.hook.perform(
+                watch(
+                    service,
+                    read,
+                    pace=Pace(self.poll_interval, self.max_poll_interval),
+                    deadline=self._monotonic(deadline),
+                    watcher=Watcher(self.unknown_task_grace),
+                )
+            )
+        try:
+            payload = self.hook.perform(exchange(service, read, deadline=self._monotonic(deadline)))
+        except SecurityCenterError as error:
+            if not error.transient:
+                raise
+            self.log.warning("The first read failed; the triggerer asks on. %s", error)
+        else:
+            self.show_request(context, payload=payload)
+            if outcome := Watcher(self.unknown_task_grace).judge(payload, time.time()):
+                return Ending(outcome, payload)
+        self.defer(trigger=self._trigger(submission, deadline), method_name="execute_complete")
+        raise AssertionError("defer() does not return")
+
+    def _conclude(self, context: Context, ending: Ending, submission: Submission) -> dict[str, Any]:
+        """Return the payload of a good ending, and raise for every other one."""
+        self.show_request(context, payload=ending.payload, error=ending.error)
+        if ending.outcome is Outcome.SUCCESS:
+            return dict(ending.payload)
+        if ending.outcome is Outcome.ERROR and ending.error:
+            raise ending.error
+        if ending.outcome is Outcome.DEADLINE and self.cancel_on_timeout and submission.ours:
+            cancel(self.hook, submission.once_task_id)
+        Notebook(context).tear_out()
+        raise bad_ending(ending, once_task_type=self.once_task_type, once_task_id=submission.once_task_id)
+
+    def _request(self) -> Call:
+        return generate_once_task(
+            once_task_type=self.once_task_type,
+            once_task_name=self.once_task_name,
+            param=self.param,
+            source=self.source,
+        )
+
+    def _read(self, once_task_id: str) -> Call:
+        return get_once_task_result_info(
+            once_task_id=once_task_id, once_task_type=self.once_task_type, once_task_name=self.once_task_name
+        )
+
+    def _trigger(self, submission: Submission, deadline: float) -> AegisOnceTaskTrigger:
+        return AegisOnceTaskTrigger(
+            once_task_id=submission.once_task_id,
+            once_task_type=self.once_task_type,
+            once_task_name=self.once_task_name,
+            aegis_conn_id=self.aegis_conn_id,
+            region=self.region,
+            poll_interval=self.poll_interval,
+            max_poll_interval=self.max_poll_interval,
+            first_poll_delay=self.first_poll_delay,
+            unknown_task_grace=self.unknown_task_grace,
+            deadline=deadline,
+            ours=submission.ours,
+            cancel_on_kill=self.cancel_on_kill,
+        )
+
+    def _vacancy_trigger(self, delay: float, deadline: float, waits: int) -> AegisVacancyTrigger:
+        return AegisVacancyTrigger(
+            once_task_type=self.once_task_type,
+            once_task_name=self.once_task_name,
+            aegis_conn_id=self.aegis_conn_id,
+            region=self.region,
+            delay=max(delay, self.first_poll_delay),
+            deadline=deadline,
+            waits=waits,
+        )
+
+    def _monotonic(self, deadline: float) -> float:
+        return self.hook.service.clock.monotonic() + deadline - time.time()
+
+    def _never_started(self) -> OnceTaskDeadlineError:
+        return OnceTaskDeadlineError(
+            f"Scan {self.once_task_type} was never started: when the deadline passed, Security Center still could not."
+        )

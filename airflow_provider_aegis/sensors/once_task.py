@@ -1,0 +1,229 @@
+"""Sensor for one-time tasks."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
+
+from airflow_provider_aegis.client.errors import SecurityCenterError
+from airflow_provider_aegis.client.exchange import exchange
+from airflow_provider_aegis.client.once_task import OnceTaskResult, get_once_task_result_info
+from airflow_provider_aegis.client.pace import Pace, Sample
+from airflow_provider_aegis.client.watch import DEFAULT_UNKNOWN_GRACE, Ending, Outcome, Watcher
+from airflow_provider_aegis.exceptions import bad_ending, read_event
+from airflow_provider_aegis.hooks.connection import CONN_NAME
+from airflow_provider_aegis.operators.base import AegisTask
+from airflow_provider_aegis.triggers.once_task import FIRST_POLL_DELAY, AegisOnceTaskTrigger
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+T = TypeVar("T")
+
+MAX_POLL_INTERVAL = 300.0
+UNKNOWN_SINCE = "aegis_unknown_since"
+
+
+class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
+    """Waits until a one-time task of Security Center is over (API: GetOnceTaskResultInfo).
+
+    SUCCESS ends it well, with the payload as its XCom. TIMEOUT and FAIL end it for good: no retry can change them, and
+    ``soft_fail`` skips. Every other word means that the task runs. Errors that may pass are ridden out until
+    ``timeout``; errors of keys, permissions and parameters fail at once, and ``soft_fail`` does not hide them. All
+    this is the same in poke, reschedule and deferrable mode. The sensor never cancels a scan.
+
+    :param once_task_id: id that GenerateOnceTask gave (templated).
+    :param once_task_type: kind of task, as ``ASSETS_COLLECTION`` (templated).
+    :param once_task_name: the type where it is not given (templated).
+    :param aegis_conn_id: id of the connection (templated).
+    :param region: wins over the connection's region, as ``cn-hangzhou`` (templated).
+    :param fail_on_timeout: whether TIMEOUT fails; otherwise the payload is pushed, and the DAG can branch on it.
+    :param unknown_task_grace: seconds for which Security Center need not know the task.
+    :param deferrable: wait in the triggerer, without a worker.
+    :param first_poll_delay: seconds from deferring to the triggerer's first read.
+    :param max_wait: seconds between two reads at the most, while the scan's progress tells that its end is far;
+        ``poke_interval`` is the least.
+    :return: the payload of the last answer, as the API names it (``TaskInfo``, ``FinishCount`` …).
+    :raises AirflowFailException: from an :class:`~airflow_provider_aegis.exceptions.OnceTaskError`, for a bad ending.
+    :raises AirflowSensorTimeout: when ``timeout`` has passed.
+    :raises SecurityCenterError: for an error that asking again cannot change.
+    """
+
+    template_fields: Sequence[str] = ("once_task_id", "once_task_type", "once_task_name", "aegis_conn_id", "region")
+    ui_color = "#ffe7d1"
+
+    def __init__(
+        self,
+        *,
+        once_task_id: str,
+        once_task_type: str,
+        once_task_name: str | None = None,
+        aegis_conn_id: str = CONN_NAME,
+        region: str | None = None,
+        fail_on_timeout: bool = True,
+        unknown_task_grace: float = DEFAULT_UNKNOWN_GRACE,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        first_poll_delay: float = FIRST_POLL_DELAY,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.once_task_id = once_task_id
+        self.once_task_type = once_task_type
+        self.once_task_name = once_task_name
+        self.aegis_conn_id = aegis_conn_id
+        self.region = region
+        self.fail_on_timeout = fail_on_timeout
+        self.unknown_task_grace = unknown_task_grace
+        self.deferrable = deferrable
+        self.first_poll_delay = first_poll_delay
+        self._samples: list[Sample] = []
+
+    def execute(self, context: Context) -> Any:
+        """Wait until the task is over, in whichever mode."""
+        with self.hook:
+            if not self.deferrable:
+                return super().execute(context)
+            if isinstance(first := self._leniently(lambda: self.poke(context)), PokeReturnValue):
+                return first.xcom_value
+        deadline = time.time() + min(self.timeout, self._execution_seconds)
+        self.defer(trigger=self._trigger(deadline), method_name="execute_complete", timeout=None)
+        return None
+
+    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """End the task as the trigger's event says."""
+        return self._leniently(lambda: self._conclude(context, read_event(event)))
+
+    def poke(self, context: Context) -> PokeReturnValue | bool:
+        """Read the task once."""
+        call = get_once_task_result_info(
+            once_task_id=self.once_task_id, once_task_type=self.once_task_type, once_task_name=self.once_task_name
+        )
+        if not self._samples:
+            self._begin(context)
+        now = time.time()
+        try:
+            payload = self.hook.perform(exchange(self.hook.service, call))
+        except SecurityCenterError as error:
+            if not error.transient:
+                return PokeReturnValue(True, self._conclude(context, Ending(Outcome.ERROR, error=error)))
+            self._watcher.note_trouble(error)
+            self.show_request(context, error=error)
+            return False
+        if outcome := self._watcher.judge(payload, now):
+            return PokeReturnValue(True, self._conclude(context, Ending(outcome, payload)))
+        self._samples.append(Sample(now - self._began, OnceTaskResult(payload).progress))
+        self._store_memory(context)
+        self.show_request(context, payload=payload)
+        return False
+
+    def _begin(self, context: Context) -> None:
+        """Start the memory of this wait, or find it again after a reschedule."""
+        first = self._first_reschedule(context) if self.reschedule else None
+        self._began = first.timestamp() if first else time.time()
+        self._samples = [Sample(0.0, 0.0)]
+        self._watcher = Watcher(self.unknown_task_grace)
+        if first:
+            store: Any = context.get("task_state_store")
+            self._watcher.unknown_since = self._began if store is None else store.get(UNKNOWN_SINCE)
+        self.show_console(context)
+
+    def _first_reschedule(self, context: Context) -> datetime | None:
+        """When this wait began, if it was rescheduled since."""
+        ti: Any = context["ti"]
+        if hasattr(ti, "get_first_reschedule_date"):
+            first: datetime | None = ti.get_first_reschedule_date(context)
+            return first
+        # Airflow 2 keeps it in the database, where only this function of its sensors' looks.
+        first = import_module("airflow.sensors.base")._orig_start_date(
+            dag_id=ti.dag_id,
+            task_id=ti.task_id,
+            run_id=ti.run_id,
+            map_index=ti.map_index,
+            try_number=(ti.max_tries or 0) - (self.retries or 0) + 1,
+        )
+        return first
+
+    def _store_memory(self, context: Context) -> None:
+        store = context.get("task_state_store") if self.reschedule else None
+        if store is None:
+            return
+        if self._watcher.unknown_since is None:
+            store.delete(UNKNOWN_SINCE)
+        else:
+            store.set(UNKNOWN_SINCE, self._watcher.unknown_since)
+
+    def _get_next_poke_interval(
+        self, started_at: datetime | float, run_duration: Callable[[], float], poke_count: int
+    ) -> float:
+        """Keep the same pace as the trigger, unless the user asked for Airflow's exponential back-off."""
+        if self.exponential_backoff:
+            return float(super()._get_next_poke_interval(started_at, run_duration, poke_count))
+        return self._pace.next_delay(self._samples, self.hook.service.rng.uniform(-1, 1))
+
+    @property
+    def _pace(self) -> Pace:
+        ceiling = self.max_wait.total_seconds() if self.max_wait else MAX_POLL_INTERVAL
+        return Pace(self.poke_interval, max(ceiling, self.poke_interval))
+
+    @property
+    def _execution_seconds(self) -> float:
+        return self.execution_timeout.total_seconds() if self.execution_timeout else math.inf
+
+    def _trigger(self, deadline: float) -> AegisOnceTaskTrigger:
+        return AegisOnceTaskTrigger(
+            once_task_id=self.once_task_id,
+            once_task_type=self.once_task_type,
+            once_task_name=self.once_task_name,
+            aegis_conn_id=self.aegis_conn_id,
+            region=self.region,
+            poll_interval=self._pace.floor,
+            max_poll_interval=self._pace.ceiling,
+            first_poll_delay=self.first_poll_delay,
+            unknown_task_grace=self.unknown_task_grace,
+            deadline=deadline,
+            ride_out_all=self.silent_fail,
+        )
+
+    def _conclude(self, context: Context, ending: Ending) -> dict[str, Any]:
+        """Return the payload of a good ending, and raise for every other one."""
+        self.show_request(context, payload=ending.payload, error=ending.error)
+        if ending.outcome is Outcome.SUCCESS:
+            return dict(ending.payload)
+        if ending.outcome is Outcome.TIMEOUT and not self.fail_on_timeout:
+            self.log.warning("The scan ended with TIMEOUT; fail_on_timeout is off, so its payload is pushed.")
+            return dict(ending.payload)
+        if ending.outcome is Outcome.ERROR and ending.error:
+            raise ending.error
+        error = bad_ending(ending, once_task_type=self.once_task_type, once_task_id=self.once_task_id)
+        if ending.outcome is not Outcome.DEADLINE:
+            raise AirflowFailException(str(error)) from error
+        if self._execution_seconds < self.timeout:
+            raise AirflowTaskTimeout(str(error)) from error
+        raise AirflowSensorTimeout(str(error)) from error
+
+    def _leniently(self, end: Callable[[], T]) -> T:
+        """Do outside of ``BaseSensorOperator.execute`` what it does there with ``soft_fail`` and ``never_fail``."""
+        try:
+            return end()
+        except (AirflowSensorTimeout, AirflowFailException) as error:
+            if self.soft_fail or self.never_fail:
+                raise AirflowSkipException(str(error)) from error
+            raise
+        except Exception as error:
+            if self.never_fail:
+                raise AirflowSkipException(str(error)) from error
+            raise

@@ -1,0 +1,53 @@
+"""What the triggers of this provider share: arguments, a connection, and conversations performed on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from airflow.triggers.base import BaseTrigger
+
+from airflow_provider_aegis.client.exchange import Conversation
+from airflow_provider_aegis.client.service import Service
+from airflow_provider_aegis.hooks.aegis import AegisHook
+
+T = TypeVar("T")
+
+TRANSPORT = "airflow_provider_aegis.client.transport.nonblocking"
+
+
+class AegisTrigger(BaseTrigger):
+    """A trigger whose every constructor argument is an attribute of the same name, and plain JSON."""
+
+    aegis_conn_id: str
+    region: str | None
+    deadline: float | None
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and all arguments; no secret is among them."""
+        arguments = {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+        return f"{type(self).__module__}.{type(self).__qualname__}", arguments
+
+    async def perform(self, conversation: Callable[[Service], Conversation[T]]) -> T:
+        """Carry through a conversation with the service that the connection describes.
+
+        :raises SecurityCenterError: as the conversation does.
+        :raises ConfigurationError: if the connection cannot be used.
+        """
+        service = await AegisHook(aegis_conn_id=self.aegis_conn_id, region=self.region).aget_service()
+        # aiohttp is imported off the event loop, which an import of that size would hold up.
+        transport: Any = await asyncio.to_thread(importlib.import_module, TRANSPORT)
+        async with transport.open_transport(service) as connection:
+            result: T = await connection.perform(conversation(service))
+            return result
+
+    def monotonic_deadline(self, service: Service) -> float | None:
+        """Return the deadline on the service's monotonic clock."""
+        return None if self.deadline is None else service.clock.monotonic() + self.deadline - time.time()

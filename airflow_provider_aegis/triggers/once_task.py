@@ -1,0 +1,165 @@
+"""Triggers for one-time tasks: they wait in the triggerer, so that no worker has to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.triggers.base import TriggerEvent
+
+from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
+from airflow_provider_aegis.client.exchange import Conversation, exchange
+from airflow_provider_aegis.client.once_task import cancel_once_task, generate_once_task, get_once_task_result_info
+from airflow_provider_aegis.client.pace import Pace
+from airflow_provider_aegis.client.service import Service
+from airflow_provider_aegis.client.start import await_vacancy
+from airflow_provider_aegis.client.watch import DEFAULT_UNKNOWN_GRACE, Ending, Outcome, Watcher, watch
+from airflow_provider_aegis.triggers.base import AegisTrigger
+
+# Airflow 3.3.2 can mark a deferral failed that returns within about 5 s of the worker's exit.
+FIRST_POLL_DELAY = 10.0
+KILL_SECONDS = 10.0
+
+
+class AegisOnceTaskTrigger(AegisTrigger):
+    """Waits until a scan is over, or its deadline has passed, and fires one event that says how it ended.
+
+    The event is what :meth:`airflow_provider_aegis.client.watch.Ending.as_dict` gives, with ``once_task_id`` and
+    ``ours``. A shutdown or a restart of the triggerer cancels nothing; only a user who ends the deferred task does
+    (Airflow 3.3 and later).
+
+    :param once_task_id: id of the scan.
+    :param once_task_type: kind of scan.
+    :param once_task_name: the type where it is not given.
+    :param aegis_conn_id: id of the connection.
+    :param region: wins over the connection's region.
+    :param poll_interval: seconds between two reads at the least.
+    :param max_poll_interval: seconds between two reads at the most.
+    :param first_poll_delay: seconds before the first read.
+    :param unknown_task_grace: seconds for which Security Center need not know the scan.
+    :param deadline: UNIX epoch seconds after which the wait is over.
+    :param ours: whether the task started the scan; no other one is ever cancelled.
+    :param cancel_on_kill: whether the scan is cancelled when a user ends the task.
+    :param ride_out_all: whether even errors that asking again cannot change are ridden out.
+    """
+
+    def __init__(
+        self,
+        *,
+        once_task_id: str,
+        once_task_type: str,
+        once_task_name: str | None = None,
+        aegis_conn_id: str,
+        region: str | None = None,
+        poll_interval: float = 30.0,
+        max_poll_interval: float = 300.0,
+        first_poll_delay: float = FIRST_POLL_DELAY,
+        unknown_task_grace: float = DEFAULT_UNKNOWN_GRACE,
+        deadline: float | None = None,
+        ours: bool = False,
+        cancel_on_kill: bool = False,
+        ride_out_all: bool = False,
+    ) -> None:
+        super().__init__()
+        self.once_task_id = once_task_id
+        self.once_task_type = once_task_type
+        self.once_task_name = once_task_name
+        self.aegis_conn_id = aegis_conn_id
+        self.region = region
+        self.poll_interval = poll_interval
+        self.max_poll_interval = max_poll_interval
+        self.first_poll_delay = first_poll_delay
+        self.unknown_task_grace = unknown_task_grace
+        self.deadline = deadline
+        self.ours = ours
+        self.cancel_on_kill = cancel_on_kill
+        self.ride_out_all = ride_out_all
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, and fire the event."""
+        try:
+            ending = await self.perform(self._watch)
+        except (SecurityCenterError, ConfigurationError) as error:
+            ending = Ending(Outcome.ERROR, error=error)
+        event = {**ending.as_dict(), "once_task_id": self.once_task_id, "ours": self.ours}
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+
+    async def on_kill(self) -> None:
+        """Cancel the scan after a user ended the task, if the task had started it."""
+        if not (self.ours and self.cancel_on_kill):
+            return
+        try:
+            await asyncio.wait_for(self.perform(self._cancel), KILL_SECONDS)
+        except (SecurityCenterError, ConfigurationError, TimeoutError) as error:
+            self.log.warning("Scan %s could not be cancelled and may run on: %s", self.once_task_id, error)
+        else:
+            self.log.info("Scan %s is cancelled, since a user ended its task.", self.once_task_id)
+
+    def _watch(self, service: Service) -> Conversation[Ending]:
+        return watch(
+            service,
+            get_once_task_result_info(
+                once_task_id=self.once_task_id, once_task_type=self.once_task_type, once_task_name=self.once_task_name
+            ),
+            pace=Pace(self.poll_interval, self.max_poll_interval),
+            deadline=self.monotonic_deadline(service),
+            first_delay=self.first_poll_delay,
+            watcher=Watcher(self.unknown_task_grace),
+            ride_out_all=self.ride_out_all,
+        )
+
+    def _cancel(self, service: Service) -> Conversation[dict[str, Any]]:
+        until = service.clock.monotonic() + KILL_SECONDS
+        return exchange(service, cancel_once_task(self.once_task_id), deadline=until)
+
+
+class AegisVacancyTrigger(AegisTrigger):
+    """Waits until a scan that stands in the way of ours is over, and fires one event.
+
+    The event has ``outcome`` (``vacant``, ``deadline`` or ``error``), ``error``, and gives back ``deadline`` and
+    ``waits``.
+
+    :param once_task_type: kind of scan.
+    :param once_task_name: the type where it is not given.
+    :param aegis_conn_id: id of the connection.
+    :param region: wins over the connection's region.
+    :param delay: seconds between two looks.
+    :param deadline: UNIX epoch seconds after which the wait is over.
+    :param waits: how often the task has waited before.
+    """
+
+    def __init__(
+        self,
+        *,
+        once_task_type: str,
+        once_task_name: str | None = None,
+        aegis_conn_id: str,
+        region: str | None = None,
+        delay: float = 30.0,
+        deadline: float | None = None,
+        waits: int = 0,
+    ) -> None:
+        super().__init__()
+        self.once_task_type = once_task_type
+        self.once_task_name = once_task_name
+        self.aegis_conn_id = aegis_conn_id
+        self.region = region
+        self.delay = delay
+        self.deadline = deadline
+        self.waits = waits
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, and fire the event."""
+        outcome, failure = "error", None
+        try:
+            outcome = "vacant" if await self.perform(self._await_vacancy) else "deadline"
+        except (SecurityCenterError, ConfigurationError) as error:
+            failure = error.as_dict()
+        event = {"outcome": outcome, "error": failure, "deadline": self.deadline, "waits": self.waits}
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+
+    def _await_vacancy(self, service: Service) -> Conversation[bool]:
+        request = generate_once_task(once_task_type=self.once_task_type, once_task_name=self.once_task_name)
+        deadline = self.monotonic_deadline(service)
+        return await_vacancy(service, request, first_delay=self.delay, deadline=deadline)

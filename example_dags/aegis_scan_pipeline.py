@@ -1,0 +1,42 @@
+"""Start a scan, wait for it with a sensor, read its result, and use the result downstream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG, task
+
+from airflow_provider_aegis.operators.once_task import AegisGetOnceTaskResultOperator, AegisOnceTaskOperator
+from airflow_provider_aegis.sensors.once_task import AegisOnceTaskSensor
+
+SCAN = "ASSETS_COLLECTION"
+
+with DAG(dag_id="aegis_scan_pipeline", schedule=None, catchup=False, tags=["aegis", "example"]):
+    start = AegisOnceTaskOperator(
+        task_id="start",
+        once_task_type=SCAN,
+        param={"items": "ACCOUNT_SNAPSHOT,PORT_SNAPSHOT,PROC_SNAPSHOT,SOFTWARE_SNAPSHOT"},
+        wait_for_completion=False,
+    )
+    wait = AegisOnceTaskSensor(
+        task_id="wait",
+        once_task_id="{{ ti.xcom_pull(task_ids='start', key='once_task_id') }}",
+        once_task_type=SCAN,
+        poke_interval=5,
+        timeout=60 * 60,
+    )
+    result = AegisGetOnceTaskResultOperator(
+        task_id="result",
+        once_task_id="{{ ti.xcom_pull(task_ids='start', key='once_task_id') }}",
+        once_task_type=SCAN,
+    )
+
+    @task
+    def report(payload: dict[str, Any]) -> str:
+        """Use the payload, which has the API's own names."""
+        text = f"{payload['TaskInfo']['Status']}: {payload['FinishCount']} of {payload['TotalCount']} done"
+        print(text)
+        return text
+
+    start >> wait >> result
+    report(result.output)  # type: ignore[arg-type]

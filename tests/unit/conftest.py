@@ -1,0 +1,35 @@
+"""An emulator without limits on its pace, a connection to it, and clients that do not wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from airflow_provider_aegis.client import exchange, start, throttle
+from airflow_provider_aegis.emulator import Emulator
+from tests.unit.airflow_task import FakeTask
+
+
+@pytest.fixture
+def sas(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """A Security Center on which a scan runs until the test ends it."""
+    with Emulator(seconds=3600, requests_per_second=0) as emulator:
+        monkeypatch.setenv("AIRFLOW_CONN_AEGIS_DEFAULT", emulator.connection_json(max_requests_per_second=100))
+        yield emulator
+
+
+@pytest.fixture
+def task(monkeypatch: pytest.MonkeyPatch) -> FakeTask:
+    """What Airflow keeps of one task across its tries."""
+    return FakeTask(monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Back-offs take no time, and nothing is remembered from the test before."""
+    monkeypatch.setattr(exchange, "FIRST_BACKOFF", 0.0)
+    monkeypatch.setattr(start, "LOOKS", (0.0, 0.0))
+    exchange.clock_offsets.clear()
+    exchange.seen_offsets.clear()
+    throttle._budgets.clear()
