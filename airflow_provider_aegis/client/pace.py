@@ -1,16 +1,21 @@
-"""When to ask next: a pure function of what was seen so far."""
+"""When to ask next: a pure function of what was seen so far.
+
+The constants are the outcome of ``tests/benchmarks/pace.py``, which plays scans of many lengths and kinds of progress.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# A scan that reported progress twice can be extrapolated; what is older than this share of its life says little.
+# Speed is taken from the latter part of the scan's life: this share of it.
 MEMORY = 0.5
-# Long naps rest on long observation: an estimate is never trusted for longer than this share of the time watched.
+# An estimate is slept on for no longer than this share of the time it rests on, nor of the time it promises.
 TRUST = 0.5
-# How far behind the estimated end to look, as a share of the estimate: before it is one request for nothing.
-MARGIN = 0.08
+FAR = 0.25
+# The last nap ends a little behind the estimated end: to look just before it is a request for nothing.
+MARGIN = 0.05
+# Tasks that began together drift apart.
 JITTER = 0.1
 
 
@@ -36,29 +41,45 @@ class Pace:
     def next_delay(self, samples: Sequence[Sample], jitter: float) -> float:
         """Return the seconds until the next read.
 
-        Without progress this is the floor. With progress the end is estimated: far from it half of the way is
+        Without progress that is the floor. With progress the end is estimated: far from it a part of the way is
         slept, and the last nap ends just behind it.
 
         :param samples: what was seen, oldest first.
-        :param jitter: a random number from -1 to 1.
+        :param jitter: a random number from 0 to 1.
         """
         left = time_left(samples)
         if left is None:
             return self.floor * (1 + JITTER * jitter)
         far = left >= 2 * self.floor
-        nap = min(left / 2, TRUST * samples[-1].elapsed) if far else left * (1 + MARGIN)
+        nap = min(left * FAR, samples[-1].elapsed * TRUST) if far else left * (1 + MARGIN)
         return min(self.ceiling, max(self.floor, nap))
 
 
 def time_left(samples: Sequence[Sample]) -> float | None:
     """Estimate the seconds until the end; ``None`` where progress says nothing about it."""
     told = [sample for sample in samples if sample.progress is not None]
-    if len(told) < 2:
+    gains = _gains(told)
+    if len(gains) < 2 or _share(gains[-1]) >= 1:
         return None
-    last = told[-1]
-    recent = [sample for sample in told[:-1] if sample.elapsed >= last.elapsed * (1 - MEMORY)]
-    first = recent[0] if recent else told[-2]
-    gained = (last.progress or 0) - (first.progress or 0)
-    if gained <= 0 or (last.progress or 0) >= 1:
-        return None
-    return (1 - (last.progress or 0)) * (last.elapsed - first.elapsed) / gained
+    last = gains[-1]
+    recent = [gain for gain in gains[:-1] if gain.elapsed >= last.elapsed * (1 - MEMORY)]
+    first = recent[0] if recent else gains[-2]
+    speed = (_share(last) - _share(first)) / (last.elapsed - first.elapsed)
+    left = (1 - _share(last)) / speed - (told[-1].elapsed - last.elapsed)
+    if len(gains) < len(told):
+        # Progress comes in steps, and the last one may have come right after the read before it.
+        left -= last.elapsed - told[told.index(last) - 1].elapsed
+    return left if left > 0 else None
+
+
+def _gains(told: Sequence[Sample]) -> list[Sample]:
+    """The samples at which there was more progress than ever before."""
+    gains: list[Sample] = []
+    for sample in told:
+        if not gains or (_share(sample) > _share(gains[-1]) and sample.elapsed > gains[-1].elapsed):
+            gains.append(sample)
+    return gains
+
+
+def _share(sample: Sample) -> float:
+    return sample.progress or 0.0

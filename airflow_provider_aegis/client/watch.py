@@ -173,4 +173,4 @@ def watch(
             samples.append(Sample(clock.monotonic() - began, OnceTaskResult(payload).progress))
         if last:
             return Ending(Outcome.DEADLINE, payload, error)
-        delay = pace.next_delay(samples, service.rng.uniform(-1, 1))
+        delay = pace.next_delay(samples, service.rng.random())

@@ -16,14 +16,12 @@ ENDING = {signal.SIGINT, signal.SIGTERM}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM comes.
+    """Serve until SIGINT or SIGTERM comes; both stay blocked, so that a second one cannot spoil the end.
 
     :param arguments: in place of the command line's.
     """
     parser = _parser()
     given = parser.parse_args(arguments)
-    # Blocked before the emulator's thread begins, so that they are left for this one to wait for.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         emulator = Emulator(
             keys=dict(given.access_key or FAKE_KEYS.items()),
@@ -32,13 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             allow_remote=given.allow_remote,
             **{"seconds": given.seconds, "outcome": given.outcome, **dict(given.set)},
         )
+        # Before the emulator's thread begins, so that they are left for this one to wait for.
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
         with emulator:
             print(banner(emulator), flush=True)
             signal.sigwait(ENDING)
     except (ValueError, OSError) as error:
         parser.error(str(error))
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return 0
 
 

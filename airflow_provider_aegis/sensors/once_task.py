@@ -172,7 +172,7 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
         """Keep the same pace as the trigger, unless the user asked for Airflow's exponential back-off."""
         if self.exponential_backoff:
             return float(super()._get_next_poke_interval(started_at, run_duration, poke_count))
-        return self._pace.next_delay(self._samples, self.hook.service.rng.uniform(-1, 1))
+        return self._pace.next_delay(self._samples, self.hook.service.rng.random())
 
     @property
     def _pace(self) -> Pace:
