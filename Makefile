@@ -1,0 +1,86 @@
+# Everything runs in two virtualenvs: .venv has the newest Airflow, .venv-2.11 the oldest that is supported.
+
+PYTHON ?= python3
+BIN := .venv/bin
+BIN_2_11 := .venv-2.11/bin
+REQUIREMENTS := tests/requirements
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Without bytecode Airflow takes twice as long to start.
+unexport PYTHONDONTWRITEBYTECODE
+
+# $(call find-python,311,314): the first Python of at least 3.11 and at most 3.14 that really runs, or nothing.
+find-python = $(shell for python in $(PYTHON) python3 python3.11 python3.12 python3.13 python3.14; do \
+	$$python -c 'import sys; a, b, *_ = sys.version_info; sys.exit(not $(1) <= 100 * a + b <= $(2))' 2>/dev/null \
+	&& echo $$python && break; done)
+
+# $(call install,PYTHON,VENV,LOCK): what the lock lists and nothing else, and this project in editable form.
+define install
+	@echo "Installing $(3) into $(2) ..."
+	@$(1) -m venv $(2)
+	@$(2)/bin/python -m pip install -qq --no-deps -r $(3)
+	@$(2)/bin/python -m pip install -qq --no-deps --no-build-isolation -e .
+	@touch $(2)/.installed
+endef
+
+# $(call with-airflow-home,COMMAND): run it with a home for Airflow that is gone afterwards.
+with-airflow-home = home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && AIRFLOW_HOME="$$home" $(1)
+
+.DEFAULT_GOAL := help
+.PHONY: help venv venv-2.11 test lint demo ui bench soak lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: .venv/.installed ## Set up .venv with the newest Airflow; the other targets do it when needed
+	@:
+
+.venv/.installed: $(REQUIREMENTS)/airflow-3.3.lock pyproject.toml
+	$(if $(call find-python,311,314),,$(error Python 3.11 to 3.14 is needed: make PYTHON=/path/to/python))
+	$(call install,$(call find-python,311,314),.venv,$<)
+
+venv-2.11: ## Set up .venv-2.11 with Airflow 2.11, if there is a Python 3.11 or 3.12: it runs on no later one
+	@if [ -n "$(call find-python,311,312)" ]; then \
+		$(MAKE) --no-print-directory .venv-2.11/.installed; \
+	else \
+		echo "No Python 3.11 or 3.12 here (make PYTHON=... names one): no environment with Airflow 2.11."; \
+	fi
+
+.venv-2.11/.installed: $(REQUIREMENTS)/airflow-2.11.lock pyproject.toml
+	$(call install,$(call find-python,311,312),.venv-2.11,$<)
+
+test: lint venv-2.11 ## Check and test everything but the soak test, on both Airflows
+	@$(call with-airflow-home,$(BIN)/python -m pytest -m "not soak")
+	@if [ -e .venv-2.11/.installed ]; then \
+		echo "And on Airflow 2.11:"; \
+		$(call with-airflow-home,$(BIN_2_11)/python -m pytest -m "not soak" tests/unit); \
+	else \
+		echo "SKIPPED: the tests on Airflow 2.11, for want of Python 3.11 or 3.12."; \
+	fi
+
+lint: venv ## Check style and types
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+demo: venv ## Run the example pipeline in a real Airflow against the emulator, in under a minute
+	@$(BIN)/python -m tests.e2e.demo
+
+ui: venv ## Keep that Airflow running, to look at in a browser
+	@$(BIN)/python -m tests.e2e.ui
+
+bench: venv ## Run the benchmarks
+	@$(call with-airflow-home,$(BIN)/python -m tests.benchmarks)
+
+soak: venv ## Run the soak test
+	@$(call with-airflow-home,$(BIN)/python -m pytest -m soak)
+
+lock: venv ## Resolve all dependencies anew
+	$(BIN)/uv pip compile -q --universal --no-header --no-annotate --python-version 3.11 \
+		pyproject.toml $(REQUIREMENTS)/airflow-3.3.in --group dev -o $(REQUIREMENTS)/airflow-3.3.lock
+	$(BIN)/uv pip compile -q --universal --no-header --no-annotate --python-version 3.11 \
+		pyproject.toml $(REQUIREMENTS)/airflow-2.11.in --group test -o $(REQUIREMENTS)/airflow-2.11.lock
+
+clean: ## Remove caches and built files; the virtualenvs stay
+	rm -rf dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -path './.venv*' -prune -o -name __pycache__ -prune -exec rm -rf {} +

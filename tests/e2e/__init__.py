@@ -1,0 +1,1 @@
+"""A real Airflow on loopback: for the end-to-end tests, the demo and the UI."""
