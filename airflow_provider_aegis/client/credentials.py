@@ -37,9 +37,11 @@ class StaticCredentials:
 
     def get(self, *, refresh: bool = False) -> Credentials:  # noqa: ARG002  (there is nowhere to fetch others from)
         """Return the keys as they are."""
+        keys = self.credentials
         for name, value in (
-            ("login (AccessKey ID)", self.credentials.access_key_id),
-            ("password (AccessKey secret)", self.credentials.access_key_secret),
+            ("login (AccessKey ID)", keys.access_key_id),
+            ("password (AccessKey secret)", keys.access_key_secret),
+            ("extra 'security_token'", keys.security_token or "none"),
         ):
             if not value.strip():
                 raise ConfigurationError(f"The connection's {name} is empty.")

@@ -6,7 +6,6 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlsplit
 
 from airflow_provider_aegis.client.errors import ConfigurationError
 
@@ -28,7 +27,12 @@ TROUBLESHOOTING: dict[Site, str] = {
 }
 
 _REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_ADDRESS = re.compile(
+    r"((?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://)?(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:(?P<port>[0-9]{1,9}))?/?"
+)
+_OWN_PORTS = {"https": 443, "http": 80}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,41 +95,35 @@ def parse_host(host: str, port: int | None = None) -> Endpoint:
     :raises ConfigurationError: if it carries user info, a path, a query or a fragment, or plain ``http`` for anything
         but loopback.
     """
-    text = host.strip()
-    try:
-        parts = urlsplit(text if "://" in text else f"https://{text}")
-        name, given_port = parts.hostname or "", parts.port
-    except ValueError as error:
-        raise ConfigurationError(f"host {host!r} is not a host name: {error}.") from error
-    extra = parts.username is not None or parts.path not in ("", "/") or "?" in text or "#" in text
-    if extra or not _is_name(name):
+    found = _ADDRESS.fullmatch(host.strip())
+    name = found["name"].lower() if found else ""
+    if not found or not _is_name(name):
         raise ConfigurationError(
             f"host {host!r} is not a plain host name: give it without user, path, query or fragment, as in {CHINA}."
         )
-    if parts.scheme not in ("https", "http"):
-        raise ConfigurationError(f"host {host!r} has the scheme {parts.scheme!r}: only https is spoken.")
-    if parts.scheme == "http" and not is_loopback(name):
+    scheme = (found["scheme"] or "https").lower()
+    if scheme not in _OWN_PORTS:
+        raise ConfigurationError(f"host {host!r} has the scheme {scheme!r}: only https is spoken.")
+    if scheme == "http" and not is_loopback(name):
         raise ConfigurationError(f"host {host!r} is plain http: only an emulator on loopback is spoken to without TLS.")
-    final_port = given_port or port
+    final_port = int(found["port"]) if found["port"] else port
     if final_port is not None and not 0 < final_port < 65536:
         raise ConfigurationError(f"port {final_port} is not between 1 and 65535.")
-    bracketed = f"[{name}]" if ":" in name else name
-    own = {"https": 443, "http": 80}[parts.scheme]
-    return Endpoint(parts.scheme, bracketed if final_port in (None, own) else f"{bracketed}:{final_port}")
+    return Endpoint(scheme, name if final_port in (None, _OWN_PORTS[scheme]) else f"{name}:{final_port}")
 
 
 def is_loopback(name: str) -> bool:
     """Whether a host name is this machine's loopback interface."""
     try:
-        return ipaddress.ip_address(name).is_loopback
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
     except ValueError:
         return name == "localhost"
 
 
 def _is_name(name: str) -> bool:
-    if ":" in name:
-        try:
-            return ipaddress.ip_address(name).version == 6
-        except ValueError:
-            return False
-    return len(name) <= 253 and _HOST.fullmatch(name) is not None
+    if not name.startswith("["):
+        return len(name) <= 253 and _HOST.fullmatch(name) is not None
+    try:
+        return ipaddress.ip_address(name.strip("[]")).version == 6
+    except ValueError:
+        return False

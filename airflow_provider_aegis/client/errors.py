@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from airflow_provider_aegis.client.text import printable
 
-ENVELOPE = frozenset({"RequestId", "HostId", "Code", "Message", "Recommend", "AccessDeniedDetail"})
+_VENDOR_PAGE = re.compile(r"https://([a-z0-9-]+\.)*(aliyun|alibabacloud)\.com([/?#]|$)")
 
 
 class ConfigurationError(ValueError):
@@ -41,8 +41,8 @@ class SecurityCenterError(Exception):
         request_id: str = "",
         recommend: str = "",
     ) -> None:
-        super().__init__(message, action, code, http_status, request_id, recommend)
         self.message = printable(message)
+        super().__init__(self.message)
         self.action = action
         self.code = printable(code)
         self.http_status = http_status
@@ -294,10 +294,4 @@ def _classes() -> dict[str, type[SecurityCenterError | ConfigurationError]]:
 
 def is_vendor_page(address: str) -> bool:
     """Whether an address that came with an answer is a page on the vendor's own sites."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return False
-    host = parts.hostname or ""
-    ours = any(host == site or host.endswith(f".{site}") for site in ("aliyun.com", "alibabacloud.com"))
-    return parts.scheme == "https" and ours and parts.username is None and parts.port is None and address.isprintable()
+    return address.isascii() and address.isprintable() and _VENDOR_PAGE.match(address) is not None

@@ -7,6 +7,7 @@ perform the same conversation with blocking and with asynchronous means.
 from __future__ import annotations
 
 import json
+import math
 import uuid
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
@@ -35,7 +36,10 @@ FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 20.0
 # Without a deadline nobody said how long a throttled call may take: beyond this it is the caller's to decide.
 LONGEST_RETRY_AFTER = 120.0
-BEGINNING_OF_HTML = ("<!doctype", "<html", "<")
+# Words that some operations put into Code when all is well.
+GOOD_CODES = frozenset({"", "200", "ok", "success"})
+# A date further off than this is not a clock that is wrong but a header that is.
+LARGEST_OFFSET = 10 * 365 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +139,13 @@ def exchange(service: Service, call: Call, *, deadline: float | None = None) -> 
             ceiling=service.max_requests_per_second,
             now=service.clock.monotonic,
         )
-        if (wait := budget.reserve()) > 0:
+        while True:
+            wait = budget.reserve()
             _check_time(service, wait, deadline, error, action)
-            yield Sleep(wait)
+            if wait > 0:
+                yield Sleep(wait)
+            if not budget.closed:  # else somebody else was throttled while this one slept
+                break
         left = _time_left(service, deadline)
         attempt += 1
         sent_at = service.clock.time()
@@ -159,7 +167,9 @@ def exchange(service: Service, call: Call, *, deadline: float | None = None) -> 
             return payload
 
         if isinstance(error, ThrottledError):
-            budget.throttled(error.retry_after or 0)
+            budget.throttled(min(error.retry_after or 0, LONGEST_RETRY_AFTER))
+        if attempt >= MAX_ATTEMPTS and error.refused:
+            raise error
         if isinstance(error, ClockError) and not corrected and offset is not None:
             clock_offsets[service.endpoint.host] = offset
             corrected = True
@@ -197,13 +207,15 @@ def read_answer(reply: Reply, call: Call) -> dict[str, Any]:
         raise reply
     assert isinstance(reply, Answer)
     payload = _json_object(reply, action)
-    code = _field(payload, "Code") or _field(payload, "OperateCode")
+    code = next((word for name in ("Code", "OperateCode") if _is_bad(word := _field(payload, name))), "")
     failed = not 200 <= reply.status < 300
-    retry_after = _retry_after(reply.headers) if code or failed else None
-    cls = ThrottledError if retry_after else error_class(code, reply.status)
-    if cls is None and _field(payload, "HostId"):
-        cls = error_class(code, 400)  # the error envelope, sent with a status that says otherwise
-    if cls is None or not (code or failed):
+    if not code and not failed:
+        return payload
+    retry_after = _retry_after(reply.headers)
+    # The envelope of an error can come with a status that says otherwise.
+    status = 400 if _field(payload, "HostId") and not failed else reply.status
+    cls = ThrottledError if retry_after else error_class(code, status)
+    if cls is None:
         return payload
     known: dict[str, Any] = {
         "action": action,
@@ -230,18 +242,27 @@ def _json_object(answer: Answer, action: str) -> dict[str, Any]:
         raise ProtocolError("the endpoint answered with a redirect, which is never followed", **known)
     passing = answer.status >= 500 or answer.status < 400 or answer.status in (408, 425, 429)
     try:
-        payload = json.loads(answer.body, parse_constant=_refuse_constant)
+        payload = json.loads(answer.body, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         beginning = answer.body[:200].decode("utf-8", "replace").lstrip().lower()
-        what = "HTML" if beginning.startswith(BEGINNING_OF_HTML) else "not JSON, or cut short"
+        what = "HTML" if beginning.startswith("<") else "not JSON, or cut short"
         raise ProtocolError(f"the answer is {what}", passing=passing, **known) from error
     if not isinstance(payload, dict):
         raise ProtocolError("the answer is JSON, but not an object", passing=passing, **known)
     return payload
 
 
-def _refuse_constant(name: str) -> float:
+def _refuse(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)
+
+
+def _is_bad(code: str) -> bool:
+    return code.lower() not in GOOD_CODES
 
 
 def _field(payload: Mapping[str, Any], name: str) -> str:
@@ -271,9 +292,10 @@ def _offset(service: Service, reply: Reply) -> float | None:
     text = reply.headers.get("date", "") if isinstance(reply, Answer) else ""
     try:
         theirs = parsedate_to_datetime(text)
-        return theirs.replace(tzinfo=theirs.tzinfo or UTC).timestamp() - service.clock.time()
+        offset = theirs.replace(tzinfo=theirs.tzinfo or UTC).timestamp() - service.clock.time()
     except (ValueError, OverflowError):
         return None
+    return offset if abs(offset) < LARGEST_OFFSET else None
 
 
 def _delay(service: Service, error: SecurityCenterError, attempt: int) -> float:
@@ -290,6 +312,7 @@ def _time_left(service: Service, deadline: float | None) -> float:
 def _check_time(
     service: Service, wait: float, deadline: float | None, error: SecurityCenterError | None, action: str
 ) -> None:
+    """Raise if the deadline passes before a wait of so many seconds is over."""
     if deadline is None or service.clock.monotonic() + wait < deadline:
         return
     raise error or DeadlineExceededError("the deadline passes before it is this request's turn", action=action)

@@ -241,22 +241,31 @@ def param_text(param: Mapping[str, Any] | str | None) -> str:
         return "{}"
     if isinstance(param, str):
         try:
-            value = json.loads(param)
-        except ValueError as error:
-            place = (
-                f"line {error.lineno} column {error.colno}" if isinstance(error, json.JSONDecodeError) else "a number"
-            )
-            what = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-            raise ConfigurationError(f"param is not JSON: {what} at {place}.") from error
+            value = json.loads(param, parse_constant=_refuse_constant)
+        except json.JSONDecodeError as error:
+            where = f"line {error.lineno} column {error.colno}"
+            raise ConfigurationError(f"param is not JSON: {error.msg} at {where}.") from error
+        except (ValueError, RecursionError) as error:
+            raise ConfigurationError(f"param is not JSON: {error}.") from error
         if not isinstance(value, dict):
             raise ConfigurationError(f"param must be a JSON object ({{…}}), and is {type(value).__name__} at line 1.")
         return param.strip()
     if not isinstance(param, Mapping):
         raise ConfigurationError(f"param must be a mapping or the text of a JSON object, not {type(param).__name__}.")
     try:
-        return json.dumps(param, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    except (TypeError, ValueError) as error:
+        return json.dumps(param, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_as_dict)
+    except (TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"param cannot be written as JSON: {error}.") from error
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a number in JSON")
+
+
+def _as_dict(value: object) -> dict[Any, Any]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
 
 
 def next_page(payload: Mapping[str, Any], *, items: str, page: int, page_size: int) -> int | None:
@@ -269,6 +278,6 @@ def next_page(payload: Mapping[str, Any], *, items: str, page: int, page_size: i
     found = payload.get(items)
     count = len(found) if isinstance(found, list) else 0
     info = payload.get("PageInfo")
-    total = as_number(info.get("TotalCount")) if isinstance(info, Mapping) else None
+    total = as_number((info if isinstance(info, Mapping) else payload).get("TotalCount"))
     over = page * page_size >= total if total is not None else count < page_size
     return None if over or not count else page + 1

@@ -10,9 +10,8 @@ def printable(value: object, longest: int = LONGEST) -> str:
 
     :param longest: characters to keep.
     """
-    text = str(value)
-    if len(text) > longest:
-        text = f"{text[:longest]}…"
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+    text = str(value)[: longest + 1]
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+    is_cut = len(text) == longest + 1 and text.endswith("…")
+    return text if len(text) <= longest or is_cut else f"{text[:longest]}…"

@@ -28,7 +28,7 @@ class Budget:
         self.ceiling = ceiling
         self.rate = ceiling
         self._now = now
-        self._next = float("-inf")
+        self._next = self._closed_until = float("-inf")
         self._lock = threading.RLock()  # on_kill runs in a signal handler, which may interrupt the holder
 
     def reserve(self) -> float:
@@ -39,6 +39,11 @@ class Budget:
             self._next = place + 1 / self.rate
             return place - now
 
+    @property
+    def closed(self) -> bool:
+        """Whether the service asked everybody to wait, and that time is not over."""
+        return self._now() < self._closed_until
+
     def throttled(self, wait: float) -> None:
         """Take note that the service refused a request for its quota.
 
@@ -47,7 +52,8 @@ class Budget:
         with self._lock:
             now = self._now()
             self.rate = max(min(SLOWEST, self.ceiling), self.rate * SLOW_DOWN)
-            self._next = max(self._next, now + wait)
+            self._closed_until = max(self._closed_until, now + wait)
+            self._next = max(self._next, self._closed_until)
 
     def answered(self) -> None:
         """Take note of an answer that was not throttled."""

@@ -210,7 +210,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
 
     def _obtain(self, deadline: float, waits: int) -> Submission | None:
         """Return the scan to wait for; ``None`` after waiting for another one to end."""
-        assert self._scan  # noqa: S101
+        assert self._scan
         until = self._monotonic(deadline)
         try:
             return self._scan.obtain(until)

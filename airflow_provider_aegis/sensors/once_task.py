@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from airflow.providers.common.compat.sdk import (
     AirflowFailException,
@@ -145,17 +145,12 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
         """When this wait began, if it was rescheduled since."""
         ti: Any = context["ti"]
         if hasattr(ti, "get_first_reschedule_date"):
-            first: datetime | None = ti.get_first_reschedule_date(context)
-            return first
-        # Airflow 2 keeps it in the database, where only this function of its sensors' looks.
-        first = import_module("airflow.sensors.base")._orig_start_date(
-            dag_id=ti.dag_id,
-            task_id=ti.task_id,
-            run_id=ti.run_id,
-            map_index=ti.map_index,
-            try_number=(ti.max_tries or 0) - (self.retries or 0) + 1,
-        )
-        return first
+            return cast("datetime | None", ti.get_first_reschedule_date(context))
+        # Airflow 2 keeps it in the database, where only this function of its sensors looks.
+        look = import_module("airflow.sensors.base")._orig_start_date
+        first_try = (ti.max_tries or 0) - (self.retries or 0) + 1
+        key = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
+        return cast("datetime | None", look(**key, try_number=first_try))
 
     def _store_memory(self, context: Context) -> None:
         store = context.get("task_state_store") if self.reschedule else None

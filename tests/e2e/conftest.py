@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from airflow_provider_aegis.emulator import Emulator
 
+from .demo import EXAMPLES
 from .settings import CONNECTION
 from .stack import AirflowStack
 
@@ -21,10 +23,13 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture(scope="session")
-def stack(emulator: Emulator) -> Iterator[AirflowStack]:
-    """A running Airflow with the DAGs of this folder."""
+def stack(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowStack]:
+    """A running Airflow with the DAGs of this folder and the examples."""
     env = {CONNECTION: emulator.connection_json(max_requests_per_second=50)}
-    with AirflowStack(Path(__file__).parent / "dags", env=env) as stack:
+    folder = tmp_path_factory.mktemp("dags")
+    for source in (Path(__file__).parent / "dags", EXAMPLES):
+        shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    with AirflowStack(folder, env=env) as stack:
         yield stack
 
 

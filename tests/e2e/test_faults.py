@@ -165,7 +165,10 @@ TROUBLES: dict[str, Callable[[Emulator], None]] = {
 }
 
 
-@pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.parametrize(
+    "trouble",
+    [pytest.param(name, marks=pytest.mark.soak) if "minute" in name else name for name in TROUBLES],
+)
 def test_trouble_of_the_service_is_ridden_out(trouble: str, stack: AirflowStack, sas: Emulator) -> None:
     name = trouble.replace(" ", "-")
     sas.set(seconds=40)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 
 from airflow_provider_aegis import __version__
-from airflow_provider_aegis.client.errors import ConfigurationError
+from airflow_provider_aegis.client.errors import ConfigurationError, ProtocolError
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 MAX_ANSWER_SECONDS = 60.0
@@ -25,6 +27,12 @@ HEADERS = {
 }
 
 
+def refused_answer(why: str, status: int, headers: Mapping[str, str], *, passing: bool = False) -> ProtocolError:
+    """Return the error for an answer that is not read to its end."""
+    request_id = headers.get("x-acs-request-id", "")
+    return ProtocolError(why, http_status=status, request_id=request_id, passing=passing)
+
+
 @lru_cache(maxsize=16)
 def tls_context(ca_bundle: str | None) -> ssl.SSLContext:
     """Return the TLS settings for a connection, built once; the endpoint is always verified.
@@ -34,11 +42,14 @@ def tls_context(ca_bundle: str | None) -> ssl.SSLContext:
     """
     import certifi
 
-    usual = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or certifi.where()
-    context = ssl.create_default_context(cafile=usual)
-    if ca_bundle:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+    name, usual = next(((name, os.environ[name]) for name in names if os.environ.get(name)), ("", certifi.where()))
+    for what, path in ((name, usual), ("ca_bundle", ca_bundle)):
+        if not path:
+            continue
         try:
-            context.load_verify_locations(cafile=ca_bundle)
+            context.load_verify_locations(**{"capath" if Path(path).is_dir() else "cafile": path})
         except (OSError, ssl.SSLError) as error:
-            raise ConfigurationError(f"ca_bundle {ca_bundle!r} cannot be read as PEM certificates: {error}.") from error
+            raise ConfigurationError(f"{what} {path!r} cannot be read as PEM certificates: {error}.") from error
     return context

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 import time
+from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -14,7 +16,6 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 
 from airflow_provider_aegis.client.errors import (
     NoAnswerError,
-    ProtocolError,
     SecurityCenterError,
     UnreachableError,
     UntrustedEndpointError,
@@ -29,6 +30,7 @@ from airflow_provider_aegis.client.transport import (
     READ_SIZE,
     TOO_LONG,
     TOO_SLOW,
+    refused_answer,
     tls_context,
 )
 
@@ -63,6 +65,7 @@ class BlockingTransport:
         self._session = requests.Session()
         self._session.headers.clear()
         self._session.headers.update(HEADERS)
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         if service.endpoint.scheme == "https":
             self._session.mount("https://", _TlsAdapter(service.ca_bundle))
         self._last_used = time.monotonic()
@@ -139,9 +142,9 @@ def _read_body(response: requests.Response) -> bytes:
     while chunk := response.raw.read1(READ_SIZE, decode_content=False):
         length += len(chunk)
         if length > MAX_ANSWER_BYTES:
-            raise ProtocolError(TOO_LONG, http_status=response.status_code)
+            raise refused_answer(TOO_LONG, response.status_code, response.headers)
         if time.monotonic() > until:
-            raise ProtocolError(TOO_SLOW, http_status=response.status_code, passing=True)
+            raise refused_answer(TOO_SLOW, response.status_code, response.headers, passing=True)
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -149,7 +152,7 @@ def _read_body(response: requests.Response) -> bytes:
 def _explain(error: Exception) -> SecurityCenterError:
     """Say of an error whether the request can have arrived."""
     reason = _root(error)
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(reason, ssl.SSLCertVerificationError):
         return UntrustedEndpointError(f"TLS could not verify the endpoint: {reason}")
     if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError):
         return UnreachableError(f"no connection came about: {reason}")

@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import aiohttp
-from requests.utils import get_environ_proxies, select_proxy
+from requests.utils import get_environ_proxies, prepend_scheme_if_needed, select_proxy
 from yarl import URL
 
 from airflow_provider_aegis.client.errors import (
     NoAnswerError,
-    ProtocolError,
     SecurityCenterError,
     UnreachableError,
     UntrustedEndpointError,
@@ -30,12 +29,13 @@ from airflow_provider_aegis.client.transport import (
     READ_SIZE,
     TOO_LONG,
     TOO_SLOW,
+    refused_answer,
     tls_context,
 )
 
 T = TypeVar("T")
 
-NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientProxyConnectionError)
+NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
 
 
 class NonblockingTransport:
@@ -88,7 +88,7 @@ class NonblockingTransport:
                 proxy=self._proxy,
                 timeout=aiohttp.ClientTimeout(
                     total=None,
-                    sock_connect=_bounded(send.connect_timeout),
+                    connect=_bounded(send.connect_timeout),  # with the look-up of the name
                     sock_read=_bounded(send.read_timeout),
                 ),
             ) as response:
@@ -112,12 +112,12 @@ async def _read_body(response: aiohttp.ClientResponse) -> bytes:
             while chunk := await response.content.read(READ_SIZE):
                 length += len(chunk)
                 if length > MAX_ANSWER_BYTES:
-                    raise ProtocolError(TOO_LONG, http_status=response.status)
+                    raise refused_answer(TOO_LONG, response.status, response.headers)
                 chunks.append(chunk)
     except aiohttp.ServerTimeoutError:
         raise
     except TimeoutError as error:
-        raise ProtocolError(TOO_SLOW, http_status=response.status, passing=True) from error
+        raise refused_answer(TOO_SLOW, response.status, response.headers, passing=True) from error
     return b"".join(chunks)
 
 
@@ -150,7 +150,8 @@ _loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = weakref.We
 @asynccontextmanager
 async def open_transport(service: Service) -> AsyncIterator[NonblockingTransport]:
     """Join this loop's session for the service's endpoint; the last one to leave closes it."""
-    mine = _loops.setdefault(asyncio.get_running_loop(), _Loop())
+    loop = asyncio.get_running_loop()
+    mine = _loops.setdefault(loop, _Loop())
     key = (service.endpoint.url, service.ca_bundle)
     async with mine.lock:
         if key not in mine.sessions:
@@ -163,6 +164,8 @@ async def open_transport(service: Service) -> AsyncIterator[NonblockingTransport
         shared.users -= 1
         if not shared.users:
             del mine.sessions[key]
+            if not mine.sessions and not mine.lock.locked():
+                _loops.pop(loop, None)
             await shared.session.close()
 
 
@@ -172,8 +175,10 @@ async def _open_session(service: Service) -> _Shared:
     context = await asyncio.to_thread(tls_context, service.ca_bundle) if service.endpoint.scheme == "https" else True
     # aiohttp's own reading of the environment would also look for a netrc, and refuse a call that has one.
     proxy = select_proxy(url, get_environ_proxies(url, no_proxy=None))
+    if proxy:
+        proxy = prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=context, keepalive_timeout=KEEP_IDLE_SECONDS, limit=100),
+        connector=aiohttp.TCPConnector(ssl=context, keepalive_timeout=KEEP_IDLE_SECONDS, limit=0),
         headers=HEADERS,
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),

@@ -1,0 +1,168 @@
+"""Stand-ins: a clock that a test moves, a service, and a stage on which conversations meet scripted replies."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, TypeVar
+
+from hypothesis import HealthCheck, settings
+
+from airflow_provider_aegis.client.credentials import CredentialsProvider, StaticCredentials
+from airflow_provider_aegis.client.endpoints import Endpoint
+from airflow_provider_aegis.client.errors import SecurityCenterError
+from airflow_provider_aegis.client.exchange import Answer, Authenticate, Conversation, Reply, Send, Sleep
+from airflow_provider_aegis.client.operations import call
+from airflow_provider_aegis.client.service import Service
+from airflow_provider_aegis.client.signing import Credentials
+
+T = TypeVar("T")
+
+# A property is about what comes out, not about how long the machine takes for it.
+patiently = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+EPOCH = 1_767_323_045.0  # 2026-01-02T03:04:05Z
+KEYS = Credentials("test-access-key-id", "test-access-key-secret")
+HOST = "tds.cn-shanghai.aliyuncs.com"
+
+
+@dataclass
+class FakeClock:
+    """A clock that stands still until it is moved."""
+
+    now: float = 0.0
+    epoch: float = EPOCH
+
+    def time(self) -> float:
+        return self.epoch + self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@dataclass
+class FakeCredentials:
+    """Hands out one pair of keys after another, a new one at every refresh."""
+
+    keys: list[Credentials] = field(default_factory=lambda: [KEYS])
+    blocks: bool = False
+    refreshes: list[bool] = field(default_factory=list)
+
+    def get(self, *, refresh: bool = False) -> Credentials:
+        self.refreshes.append(refresh)
+        if refresh and len(self.keys) > 1:
+            self.keys.pop(0)
+        return self.keys[0]
+
+
+class Highest(random.Random):
+    """Draws the upper bound, so that a test can see it."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b
+
+
+def service(
+    *, clock: FakeClock | None = None, credentials: CredentialsProvider | None = None, **changes: Any
+) -> Service:
+    """Make a service; its jitter is always the largest, and its budget so wide that nothing is paced."""
+    known: dict[str, Any] = {
+        "endpoint": Endpoint("https", HOST),
+        "credentials": credentials or StaticCredentials(KEYS),
+        "clock": clock or FakeClock(),
+        "rng": Highest(),
+        "max_requests_per_second": float("inf"),
+    }
+    return Service(**known | changes)
+
+
+def answer(payload: Mapping[str, Any] | str | bytes, status: int = 200, /, **headers: str) -> Answer:
+    """Make an answer; ``x_acs_retry_after="5"`` becomes the header ``x-acs-retry-after``."""
+    match payload:
+        case bytes():
+            body = payload
+        case str():
+            body = payload.encode()
+        case _:
+            body = json.dumps(payload).encode()
+    return Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
+
+
+def failure(code: str, status: int = 400, message: str = "No.", /, **headers: str) -> Answer:
+    """Make an error answer in the service's envelope."""
+    envelope = {"RequestId": "REQUEST-1", "HostId": HOST, "Code": code, "Message": message}
+    return answer(envelope, status, **headers)
+
+
+Scripted: TypeAlias = Answer | SecurityCenterError | Callable[[Send], Answer | SecurityCenterError]
+
+
+class Stage:
+    """Performs conversations against scripted replies. Time passes only while a conversation sleeps.
+
+    :param service: its clock has to be a :class:`FakeClock`.
+    :param replies: what every request meets in turn, an answer, an error or a function that makes one of the request.
+    """
+
+    def __init__(self, service: Service, replies: Iterable[Scripted] = ()) -> None:
+        assert isinstance(service.clock, FakeClock)
+        self.service = service
+        self.clock = service.clock
+        self.replies = list(replies)
+        self.sent: list[Send] = []
+        self.slept: list[float] = []
+        self.refreshes: list[bool] = []
+
+    def perform(self, conversation: Conversation[T]) -> T:
+        reply: Reply = None
+        try:
+            while True:
+                reply = self._do(conversation.send(reply))
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        finally:
+            conversation.close()
+
+    def _do(self, command: Send | Sleep | Authenticate) -> Reply:
+        match command:
+            case Sleep(seconds):
+                self.slept.append(seconds)
+                self.clock.advance(seconds)
+                return None
+            case Authenticate(refresh):
+                self.refreshes.append(refresh)
+                return self.service.credentials.get(refresh=refresh)
+        self.sent.append(command)
+        assert self.replies, f"request {len(self.sent)} was not expected"
+        reply = self.replies.pop(0)
+        return reply(command) if callable(reply) else reply
+
+
+def stage(*replies: Scripted, **changes: Any) -> Stage:
+    """Make a stage with a service of its own."""
+    return Stage(service(**changes), replies)
+
+
+def dates(stage: Stage) -> list[str]:
+    """Return what the requests were dated."""
+    return [send.signature.date for send in stage.sent]
+
+
+def throttled(milliseconds: int | str) -> Answer:
+    """Make an answer that asks to wait."""
+    return failure("Throttling.User", x_acs_retry_after=str(milliseconds))
+
+
+READ = call("GetOnceTaskResultInfo", TaskId="t1", TaskType="T", TaskName="T & N")
+START = call("GenerateOnceTask", TaskType="T", TaskName="T", Param="{}")
+CANCEL = call("CancelOnceTask", TaskId="t1")
+
+OK = answer({"RequestId": "R"})
+BROKEN = failure("ServerError", 500)
+STALE = failure("InvalidSecurityToken.Expired")
+SKEWED = failure("InvalidTimeStamp.Expired", date="Fri, 02 Jan 2026 04:04:05 GMT")  # an hour ahead of the fake clock

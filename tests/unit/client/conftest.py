@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_aegis.client import exchange, throttle
+
+
+@pytest.fixture(autouse=True)
+def _impatient() -> None:
+    """Elsewhere back-offs take no time; here they are what is tested, and the clock is a fake."""
+
+
+@pytest.fixture(autouse=True)
+def _forget_what_the_process_learnt() -> None:
+    """Clock offsets and request budgets outlive a call; no test may see those of another."""
+    for memory in (exchange.clock_offsets, exchange.seen_offsets, throttle._budgets):
+        memory.clear()

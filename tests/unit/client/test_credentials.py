@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_aegis.client.credentials import StaticCredentials
+from airflow_provider_aegis.client.errors import ConfigurationError
+from airflow_provider_aegis.client.exchange import Send, Signature
+from airflow_provider_aegis.client.signing import Credentials
+from tests import fakes
+
+SECRET, TOKEN = "a-very-secret-secret", "a-very-secret-token"
+KEYS = Credentials("LTAI-id", SECRET, TOKEN)
+
+
+@pytest.mark.parametrize("refresh", [False, True])
+def test_keys_of_a_connection_are_handed_out_as_they_are(refresh: bool) -> None:
+    provider = StaticCredentials(KEYS)
+    assert provider.get(refresh=refresh) == KEYS
+    assert not provider.blocks
+
+
+@pytest.mark.parametrize("odd", ["", "  ", " x", "x ", "x\n", "x\ny", "x\x00", "x\u200b", "xé", "ｘ"])
+@pytest.mark.parametrize("place", ["login", "password"])
+def test_empty_or_odd_keys_are_refused_by_the_name_of_the_field(odd: str, place: str) -> None:
+    keys = Credentials(odd, "s") if place == "login" else Credentials("i", odd)
+    with pytest.raises(ConfigurationError, match=place):
+        StaticCredentials(keys).get()
+
+
+@pytest.mark.parametrize("odd", ["token\n", " token", "tok\r\nen", "tok\x00en", "tokén"])
+def test_an_odd_token_is_refused_too_as_no_header_can_carry_it(odd: str) -> None:
+    with pytest.raises(ConfigurationError, match="token"):
+        StaticCredentials(Credentials("i", "s", odd)).get()
+
+
+@pytest.mark.parametrize("token", [None, "", TOKEN, "CAIS+/abc==", "CAIS&x=1*~"])
+def test_a_token_may_be_missing(token: str | None) -> None:
+    assert StaticCredentials(Credentials("i", "s", token)).get().security_token == token
+
+
+@pytest.mark.parametrize("keys", [Credentials("i", f"{SECRET}\n"), Credentials("", SECRET), Credentials("i\n", SECRET)])
+def test_a_refusal_shows_no_secret(keys: Credentials) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        StaticCredentials(keys).get()
+    assert SECRET not in f"{caught.value} {caught.value!r}"
+
+
+SIGNATURE = Signature("GetOnceTaskResultInfo", "2026-01-02T03:04:05Z", "nonce", KEYS)
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        KEYS,
+        StaticCredentials(KEYS),
+        SIGNATURE,
+        Send("https://h/", SIGNATURE, connect_timeout=5, read_timeout=10),
+        fakes.service(credentials=StaticCredentials(KEYS)),
+    ],
+    ids=lambda thing: type(thing).__name__,
+)
+def test_nothing_that_holds_keys_shows_a_secret(thing: object) -> None:
+    assert "LTAI-id" in repr(thing)
+    assert SECRET not in f"{thing!r} {thing}"
+    assert TOKEN not in f"{thing!r} {thing}"

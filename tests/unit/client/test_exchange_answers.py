@@ -1,0 +1,279 @@
+"""What every kind of answer means, for a read, for a start and for a cancellation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from airflow_provider_aegis.client.errors import (
+    AuthenticationError,
+    ClockError,
+    ConflictError,
+    ExpiredTokenError,
+    InvalidRequestError,
+    NoAnswerError,
+    NonceUsedError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    ProtocolError,
+    SecurityCenterError,
+    ServiceError,
+    ThrottledError,
+    UnreachableError,
+    UntrustedEndpointError,
+)
+from airflow_provider_aegis.client.exchange import MAX_ATTEMPTS, Answer, exchange, read_answer
+from airflow_provider_aegis.client.operations import Call, call
+from tests.fakes import CANCEL, OK, READ, START, answer, failure, stage
+
+Reply = Answer | SecurityCenterError
+TWICE = 2  # once more, after what was wrong has been put right
+DATE = {"date": "Fri, 02 Jan 2026 04:04:05 GMT"}
+HTML = "<html><body>502 Bad Gateway</body></html>"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table: what comes back every time, how often it is asked for, and what is raised in the end.
+
+    :param opens: whether it leaves open if a write was carried out.
+    """
+
+    name: str
+    reply: Reply
+    raises: type[SecurityCenterError]
+    attempts: int = 1
+    opens: bool = False
+
+
+def rows(codes: str, status: int, *known: Any, **headers: str) -> list[Row]:
+    return [Row(f"{code} {status}", failure(code, status, **headers), *known) for code in codes.split()]
+
+
+TABLE = [
+    *rows("Throttling Throttling.User Throttling.Api RequestTooFrequently", 400, ThrottledError, MAX_ATTEMPTS),
+    *rows("Throttling Throttling.User", 200, ThrottledError, MAX_ATTEMPTS),
+    *rows("Throttling", 503, ThrottledError, MAX_ATTEMPTS, x_acs_retry_after="1"),
+    *rows("Unheard.Of", 429, ThrottledError, MAX_ATTEMPTS),
+    *rows("Unheard.Of NoPermission TaskRepeat", 400, ThrottledError, MAX_ATTEMPTS, x_acs_retry_after="1"),
+    Row("OperateCode", answer({"OperateCode": "Throttling"}), ThrottledError, MAX_ATTEMPTS),
+    *rows("ServerError InternalError SystemBusy RpcServiceError Unheard.Of", 500, ServiceError, MAX_ATTEMPTS, True),
+    *rows("ServiceUnavailable ServerError Unheard.Of", 503, ServiceError, MAX_ATTEMPTS, True),
+    *rows("InternalError RpcServiceError ServiceUnavailable", 400, ServiceError, MAX_ATTEMPTS, True),
+    *rows("ServerError SystemBusy", 200, ServiceError, MAX_ATTEMPTS, True),
+    Row("HTML 502", answer(HTML, 502), ProtocolError, MAX_ATTEMPTS, True),
+    Row("HTML 200", answer(HTML, 200), ProtocolError, MAX_ATTEMPTS, True),
+    Row("HTML 403", answer(HTML, 403), ProtocolError, 1, True),
+    Row("a time-out of a proxy", answer(HTML, 408), ProtocolError, MAX_ATTEMPTS, True),
+    Row("a redirect", answer({}, 302, location="https://evil.example/"), ProtocolError, 1, True),
+    Row("reset or time-out", NoAnswerError("reset"), NoAnswerError, MAX_ATTEMPTS, True),
+    Row("no connection", UnreachableError("refused"), UnreachableError, MAX_ATTEMPTS),
+    Row("a false certificate", UntrustedEndpointError("self-signed"), UntrustedEndpointError),
+    *rows("SignatureNonceUsed", 400, NonceUsedError, MAX_ATTEMPTS, True),
+    *rows("InvalidTimeStamp.Expired IllegalTimestamp", 400, ClockError, TWICE, **DATE),
+    *rows("InvalidTimeStamp.Expired", 400, ClockError),
+    *rows("InvalidSecurityToken.Expired", 400, ExpiredTokenError, TWICE),
+    *rows("InvalidAccessKeyId.NotFound", 404, AuthenticationError),
+    *rows("InvalidAccessKeyId.Inactive InvalidSecurityToken.Malformed", 400, AuthenticationError),
+    *rows("SignatureDoesNotMatch IncompleteSignature", 400, AuthenticationError),
+    *rows("SignatureDoesNotMatch InvalidAccessKeyId.Inactive", 403, AuthenticationError),
+    *rows("NoPermission Forbidden.RAM RdCheckNoPermission Unheard.Of", 403, PermissionDeniedError),
+    *rows("NoPermission Forbidden.RAM RdCheckNoPermission", 400, PermissionDeniedError),
+    *rows("NoPermission", 200, PermissionDeniedError),
+    *rows("TaskRepeat AssetsCollectionFrequencyLimit DuplicatedRefresh", 400, ConflictError),
+    *rows("FreeVersionNotPermit NotBuy NeedBuy BeyondQuata AgentNotOnline ClientOffline", 400, InvalidRequestError),
+    *rows("FreeVersionNotPermit NotBuy NeedBuy BeyondQuata AgentNotOnline ClientOffline", 403, InvalidRequestError),
+    *rows("-101 MissingParameter InvalidParameter", 403, InvalidRequestError),
+    *rows("-101 MissingParameter MissingTaskType InvalidParameter InvalidTimeStamp.Format", 400, InvalidRequestError),
+    *rows("InvalidApi.NotFound InvalidAction.NotFound Unheard.Of", 404, InvalidRequestError),
+    *rows("Unheard.Of -101 MissingParameter", 200, InvalidRequestError),
+]
+each_row = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+
+
+@each_row
+@pytest.mark.parametrize("repeatable", [READ, CANCEL], ids=["read", "cancellation"])
+def test_a_read_and_a_cancellation(row: Row, repeatable: Call) -> None:
+    it = stage(*[row.reply] * MAX_ATTEMPTS)
+    with pytest.raises(SecurityCenterError) as caught:
+        it.perform(exchange(it.service, repeatable))
+    assert (type(caught.value), len(it.sent)) == (row.raises, row.attempts)
+
+
+@each_row
+@pytest.mark.parametrize(
+    "write",
+    [START, call("CreateVirusScanOnceTask"), call("ModifyStartVulScan")],
+    ids=lambda write: write.operation.name,
+)
+def test_a_write_is_not_sent_again_once_it_may_have_arrived(row: Row, write: Call) -> None:
+    it = stage(*[row.reply] * MAX_ATTEMPTS)
+    with pytest.raises(SecurityCenterError) as caught:
+        it.perform(exchange(it.service, write))
+    expected = (OutcomeUnknownError, 1) if row.opens else (row.raises, row.attempts)
+    assert (type(caught.value), len(it.sent)) == expected
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE if row.attempts > 1], ids=lambda row: row.name)
+def test_what_passes_ends_in_the_answer(row: Row) -> None:
+    it = stage(row.reply, OK)
+    assert it.perform(exchange(it.service, READ)) == {"RequestId": "R"}
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE if row.attempts > 1 and not row.opens], ids=lambda row: row.name)
+@pytest.mark.parametrize("last", [row for row in TABLE if row.opens][:3], ids=lambda row: row.name)
+def test_a_start_that_was_refused_first_is_not_sent_again_after_an_open_question(row: Row, last: Row) -> None:
+    it = stage(row.reply, last.reply, OK)
+    with pytest.raises(OutcomeUnknownError):
+        it.perform(exchange(it.service, START))
+    assert len(it.sent) == 2
+
+
+def test_an_open_question_says_why_it_is_one() -> None:
+    it = stage(failure("ServerError", 500, "Something broke."))
+    with pytest.raises(OutcomeUnknownError, match="not sent again: Something broke") as caught:
+        it.perform(exchange(it.service, START))
+    error = caught.value
+    assert (error.action, error.code, error.http_status) == ("GenerateOnceTask", "ServerError", 500)
+    assert (error.request_id, error.cause_class) == ("REQUEST-1", "ServiceError")
+    assert isinstance(error.__cause__, ServiceError)
+
+
+# What an answer says
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"RequestId": "R", "TaskInfo": {"Status": "INIT", "Unknown": [1, None, "é"]}, "TotalCount": 2**63},
+        {"Code": "200", "Data": 1},
+        {"Code": 200},
+        {"code": "Success", "RequestId": "R"},
+        {"Code": "", "HostId": ""},
+        {"Code": None},
+        {"OperateCode": "Success"},
+        {"Message": "a message alone"},
+        {},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("headers", [{}, {"x_acs_retry_after": "5"}], ids=str)
+def test_a_good_answer_is_returned_unchanged(payload: dict[str, Any], headers: dict[str, str]) -> None:
+    assert read_answer(answer(payload, **headers), READ) == payload
+
+
+NAMES = {
+    "RequestId": "R-1",
+    "HostId": "h",
+    "Code": "NoPermission",
+    "Message": "No.",
+    "Recommend": "https://aliyun.com/x",
+}
+DETAIL = {"AuthAction": "yundun-sas:GetOnceTaskResultInfo", "AuthPrincipalDisplayName": "robot", "PolicyType": "x\ny"}
+
+
+@pytest.mark.parametrize("status", [200, 400, 403])
+@pytest.mark.parametrize("spell", [str, lambda name: name[0].lower() + name[1:]], ids=["upper", "lower"])
+def test_an_error_carries_everything_that_the_envelope_says(status: int, spell: Any) -> None:
+    envelope: dict[str, Any] = {spell(name): value for name, value in (NAMES | {"AccessDeniedDetail": DETAIL}).items()}
+    with pytest.raises(PermissionDeniedError) as caught:
+        read_answer(answer(envelope, status), READ)
+    error = caught.value
+    assert (error.action, error.code, error.http_status) == ("GetOnceTaskResultInfo", "NoPermission", status)
+    assert (error.request_id, error.message, error.recommend) == ("R-1", "No.", "https://aliyun.com/x")
+    assert error.ram_actions == ["yundun-aegis:GetOnceTaskResultInfo", "yundun-sas:GetOnceTaskResultInfo"]
+    assert error.detail == DETAIL | {"PolicyType": "x\\ny"}
+    assert all(part in str(error) for part in (*error.ram_actions, "robot"))
+
+
+@pytest.mark.parametrize("detail", [None, "text", ["list"], {}], ids=str)
+def test_an_odd_detail_of_a_missing_permission_is_left_out(detail: object) -> None:
+    with pytest.raises(PermissionDeniedError) as caught:
+        read_answer(answer({"Code": "NoPermission", "AccessDeniedDetail": detail}, 403), READ)
+    assert caught.value.detail == {}
+    assert "yundun-sas:GetOnceTaskResultInfo" in str(caught.value)
+
+
+@pytest.mark.parametrize("odd", [None, {}, [], True, 1.5], ids=str)
+def test_an_envelope_of_odd_types_is_an_error_all_the_same(odd: object) -> None:
+    envelope = dict.fromkeys(("RequestId", "HostId", "Code", "Message", "Recommend"), odd)
+    with pytest.raises(InvalidRequestError, match="no message came") as caught:
+        read_answer(answer(envelope, 400), READ)
+    assert caught.value.code == ""
+
+
+def test_the_request_id_of_the_header_stands_in_for_a_missing_one() -> None:
+    with pytest.raises(ServiceError) as caught:
+        read_answer(answer({"Code": "ServerError"}, 500, x_acs_request_id="H-1"), READ)
+    assert caught.value.request_id == "H-1"
+
+
+@pytest.mark.parametrize("payload", [{"Code": "Throttling"}, {"Code": "Unheard.Of"}, {}], ids=str)
+def test_the_wait_that_was_asked_for_is_in_the_error(payload: dict[str, str]) -> None:
+    with pytest.raises(ThrottledError) as caught:
+        read_answer(answer(payload, 503, x_acs_retry_after="1500"), READ)
+    assert caught.value.retry_after == 1.5
+
+
+# What is no answer of the service
+
+
+NO_ANSWERS: dict[str, bytes] = {
+    "empty": b"",
+    "white space": b" \n",
+    "HTML": HTML.encode(),
+    "HTML with a doctype": b"\n<!DOCTYPE html><html></html>",
+    "XML": b'<?xml version="1.0"?><Error/>',
+    "text": b"upstream connect error",
+    "cut short": b'{"RequestId": "R", "TaskInfo": {"Sta',
+    "two objects": b"{}{}",
+    "a list": b'[{"Status": "SUCCESS"}]',
+    "a text": b'"SUCCESS"',
+    "a number": b"200",
+    "null": b"null",
+    "NaN": b'{"TotalCount": NaN}',
+    "Infinity": b'{"TotalCount": -Infinity}',
+    "a number that overflows": b'{"TotalCount": 1e999}',
+    "a number of too many digits": b'{"TotalCount": ' + b"9" * 5000 + b"}",
+    "lists nested deeply": b'{"A": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "objects nested deeply": b'{"A": ' * 100_000 + b"1" + b"}" * 100_000,
+    "brackets without end": b"[" * 100_000,
+    "bytes that are no text": b'{"A": "\xff\xfe"}',
+    "zeros": b"\x00" * 100,
+    "gzip": b"\x1f\x8b\x08\x00\x00\x00\x00\x00",
+}
+
+
+@pytest.mark.parametrize("body", NO_ANSWERS.values(), ids=list(NO_ANSWERS))
+@pytest.mark.parametrize(
+    ("status", "transient"),
+    [(200, True), (400, False), (403, False), (404, False), (429, True), (500, True), (502, True)],
+)
+def test_what_is_no_json_object_is_a_protocol_error_that_keeps_status_and_request_id(
+    body: bytes, status: int, transient: bool
+) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        read_answer(answer(body, status, x_acs_request_id="H-1"), READ)
+    error = caught.value
+    assert (error.action, error.http_status, error.request_id) == ("GetOnceTaskResultInfo", status, "H-1")
+    assert error.transient is transient
+
+
+@pytest.mark.parametrize("body", [HTML, "<html", "\n <!DOCTYPE html>", "<HTML>"])
+def test_html_is_called_by_its_name(body: str) -> None:
+    with pytest.raises(ProtocolError, match="is HTML"):
+        read_answer(answer(body, 502), READ)
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
+@pytest.mark.parametrize("body", [b"", b"{}", HTML.encode()], ids=["empty", "JSON", "HTML"])
+def test_a_redirect_is_refused(status: int, body: bytes) -> None:
+    with pytest.raises(ProtocolError, match="redirect") as caught:
+        read_answer(answer(body, status, location="https://evil.example/"), READ)
+    assert not caught.value.transient
+
+
+def test_an_answer_does_not_show_its_body() -> None:
+    assert "SUCCESS" not in repr(answer({"Status": "SUCCESS"}))

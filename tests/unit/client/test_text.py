@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_aegis.client.text import LONGEST, printable
+from tests.fakes import patiently
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("plain text", "plain text"),
+        ("中文 é 😀", "中文 é 😀"),
+        ("two\nlines\r\n", "two\\nlines\\r\\n"),
+        ("tab\there", "tab\\there"),
+        ("\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m"),
+        ("bell\x07 nul\x00 del\x7f c1\x9b", "bell\\x07 nul\\x00 del\\x7f c1\\x9b"),
+        ("line\u2028separator\u2029", "line\\u2028separator\\u2029"),
+        ("right\u202eto left", "right\\u202eto left"),
+        ("half of a pair \ud800", "half of a pair \\ud800"),
+        (12, "12"),
+        (None, "None"),
+        ("", ""),
+    ],
+)
+def test_text_from_outside_becomes_one_printable_line(value: object, text: str) -> None:
+    assert printable(value) == text
+
+
+@pytest.mark.parametrize(
+    ("length", "kept"), [(LONGEST, LONGEST), (LONGEST + 1, LONGEST + 1), (10_000_000, LONGEST + 1)], ids=str
+)
+def test_long_text_is_cut_and_says_so(length: int, kept: int) -> None:
+    text = printable("x" * length)
+    assert len(text) == kept
+    assert text.endswith("…") == (length > LONGEST)
+
+
+def test_how_much_is_kept_is_the_callers_choice() -> None:
+    assert printable("abcdef", longest=3) == "abc…"
+
+
+@patiently
+@given(st.text(st.characters()))
+def test_nothing_that_moves_a_terminals_cursor_gets_through(text: str) -> None:
+    assert printable(text).isprintable()
+
+
+def test_printing_what_is_printable_changes_nothing() -> None:
+    """What was escaped once goes through again when an error is stored and read back."""
+    once = printable("\n" * LONGEST)
+    assert printable(once) == once

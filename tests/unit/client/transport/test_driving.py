@@ -1,0 +1,129 @@
+"""How both transports carry a conversation through."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from airflow_provider_aegis.client.credentials import CredentialsProvider
+from airflow_provider_aegis.client.errors import ConfigurationError, NoAnswerError, UnreachableError
+from airflow_provider_aegis.client.exchange import Answer, Authenticate, Conversation, Sleep, exchange
+from airflow_provider_aegis.client.signing import Credentials
+from tests.fakes import READ, FakeCredentials
+from tests.unit.client.transport.drivers import Driver, ask, service_at
+from tests.unit.client.transport.loopback import Server, in_turn, reply, reset
+
+ADDRESS = "http://127.0.0.1:1"
+
+
+def test_a_call_is_made_from_beginning_to_end(driver: Driver, server: Server) -> None:
+    service = service_at(f"http://{server.address}")
+    assert driver.perform(service, exchange(service, READ)) == {}
+    assert server.requests[0].target == "/?TaskId=t1&TaskName=T%20%26%20N&TaskType=T"
+
+
+def test_what_a_conversation_returns_is_returned(driver: Driver) -> None:
+    def conversation() -> Conversation[str]:
+        return "the end"
+        yield Sleep(1)
+
+    assert driver.perform(service_at(ADDRESS), conversation()) == "the end"
+
+
+@pytest.mark.parametrize("refresh", [False, True])
+def test_keys_are_fetched_when_a_conversation_asks_for_them(driver: Driver, refresh: bool) -> None:
+    keys = FakeCredentials([Credentials("old", "s"), Credentials("new", "s")])
+
+    def conversation() -> Conversation[object]:
+        return (yield Authenticate(refresh))
+
+    got = driver.perform(service_at(ADDRESS, credentials=keys), conversation())
+    assert got == Credentials("new" if refresh else "old", "s")
+    assert keys.refreshes == [refresh]
+
+
+def test_a_sleep_is_slept_and_answered_with_nothing(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(time, "sleep", slept.append)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+
+    def conversation() -> Conversation[object]:
+        return (yield Sleep(2.5)), (yield Sleep(3))
+
+    assert driver.perform(service_at(ADDRESS), conversation()) == (None, None)
+    assert slept == [2.5, 3]
+
+
+def test_what_stood_in_the_way_of_one_request_is_told_and_the_next_can_be_made(driver: Driver) -> None:
+    with Server(in_turn(reset, reset, reply())) as server:
+        service = service_at(f"http://{server.address}")
+        outcomes = driver.perform(service, ask(service, times=3))
+    assert [type(outcome) for outcome in outcomes] == [NoAnswerError, NoAnswerError, Answer]
+
+
+class NoKeys:
+    """A provider that cannot hand out keys."""
+
+    blocks = False
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def get(self, *, refresh: bool = False) -> Credentials:
+        raise self.error
+
+
+def closing(closed: list[bool], first: Authenticate | Sleep) -> Conversation[None]:
+    try:
+        yield first
+    finally:
+        closed.append(True)
+
+
+@pytest.mark.parametrize("error", [ConfigurationError("no keys"), UnreachableError("no keys")], ids=["wrong", "down"])
+@pytest.mark.parametrize("blocks", [False, True])
+def test_a_provider_without_keys_ends_the_conversation_with_its_error(
+    driver: Driver, error: Exception, blocks: bool
+) -> None:
+    closed: list[bool] = []
+    provider = NoKeys(error)
+    provider.blocks = blocks
+    keys: CredentialsProvider = provider
+    with pytest.raises(type(error), match="no keys"):
+        driver.perform(service_at(ADDRESS, credentials=keys), closing(closed, Authenticate()))
+    assert closed == [True]
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit, ZeroDivisionError])
+def test_an_interruption_passes_through_and_closes_the_conversation(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch, interruption: type[BaseException]
+) -> None:
+    async def sleep(_: float) -> None:
+        raise interruption
+
+    def block(_: float) -> None:
+        raise interruption
+
+    monkeypatch.setattr(time, "sleep", block)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    closed: list[bool] = []
+    with pytest.raises(interruption):
+        driver.perform(service_at(ADDRESS), closing(closed, Sleep(1)))
+    assert closed == [True]
+
+
+def test_two_threads_have_a_transport_each(driver: Driver, server: Server) -> None:
+    service = service_at(f"http://{server.address}")
+    threads = [threading.Thread(target=driver.perform, args=(service, exchange(service, READ))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(received.connection for received in server.requests) == list(range(1, 9))

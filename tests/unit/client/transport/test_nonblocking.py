@@ -1,0 +1,302 @@
+"""What the non-blocking transport promises beside what both do."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import weakref
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from airflow_provider_aegis.client.errors import ConfigurationError, UnreachableError
+from airflow_provider_aegis.client.exchange import Answer, Authenticate, Command, Conversation, Sleep
+from airflow_provider_aegis.client.service import Service
+from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.transport.nonblocking import NonblockingTransport, open_transport
+from tests.fakes import KEYS
+from tests.unit.client.transport.drivers import ask, request, service_at
+from tests.unit.client.transport.loopback import Server, hang, tls
+
+
+def connections(server: Server) -> list[int]:
+    return [received.connection for received in server.requests]
+
+
+# One session for each endpoint and loop
+
+
+def test_users_on_one_loop_share_a_session_and_the_last_one_closes_it(server: Server) -> None:
+    service = service_at(f"http://{server.address}")
+
+    async def run() -> None:
+        async with open_transport(service) as first:
+            async with open_transport(service) as second:
+                await first.perform(ask(service))
+                await second.perform(ask(service))
+            assert not server.closed.acquire(blocking=False)
+            await first.perform(ask(service))
+
+    asyncio.run(run())
+    assert connections(server) == [1, 1, 1]
+    assert server.closed.acquire(timeout=5)
+
+
+def test_the_first_may_leave_before_the_others(server: Server) -> None:
+    service = service_at(f"http://{server.address}")
+
+    async def run() -> None:
+        async with open_transport(service) as second:
+            async with open_transport(service) as first:
+                await first.perform(ask(service))
+            (outcome,) = await second.perform(ask(service))
+            assert isinstance(outcome, Answer)
+
+    asyncio.run(run())
+    assert connections(server) == [1, 1]
+
+
+def test_many_who_come_at_once_open_one_session() -> None:
+    service = service_at("https://tds.example")
+
+    async def run() -> None:
+        inside = asyncio.Barrier(50)
+        sessions: set[int] = set()
+
+        async def join() -> None:
+            async with open_transport(service) as transport:
+                sessions.add(id(transport._session))
+                await inside.wait()
+
+        await asyncio.gather(*(join() for _ in range(50)))
+        assert len(sessions) == 1
+
+    asyncio.run(run())
+
+
+def test_a_session_is_opened_anew_after_the_last_has_left(server: Server) -> None:
+    service = service_at(f"http://{server.address}")
+
+    async def run() -> None:
+        for _ in range(2):
+            async with open_transport(service) as transport:
+                await transport.perform(ask(service))
+
+    asyncio.run(run())
+    assert connections(server) == [1, 2]
+
+
+def test_another_endpoint_or_another_ca_bundle_is_another_session(certificate: Path) -> None:
+    services = [
+        service_at("https://tds.example"),
+        service_at("https://other.example"),
+        service_at("https://tds.example", ca_bundle=str(certificate)),
+    ]
+
+    async def run() -> None:
+        async with open_transport(services[0]) as a, open_transport(services[1]) as b, open_transport(services[2]) as c:
+            assert len({id(transport._session) for transport in (a, b, c)}) == 3
+
+    asyncio.run(run())
+
+
+def test_two_loops_share_nothing(server: Server) -> None:
+    service = service_at(f"http://{server.address}")
+    meet = threading.Barrier(2)
+
+    async def run() -> None:
+        async with open_transport(service) as transport:
+            await asyncio.to_thread(meet.wait, 5)
+            (outcome,) = await transport.perform(ask(service))
+            assert isinstance(outcome, Answer)
+            await asyncio.to_thread(meet.wait, 5)
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),))
+    thread.start()
+    asyncio.run(run())
+    thread.join()
+    assert sorted(connections(server)) == [1, 2]
+
+
+def test_who_fails_inside_leaves_like_everybody_else(server: Server) -> None:
+    service = service_at(f"http://{server.address}")
+
+    async def fail() -> None:
+        async with open_transport(service) as transport:
+            await transport.perform(ask(service))
+            raise ZeroDivisionError
+
+    async def run() -> None:
+        with pytest.raises(ZeroDivisionError):
+            await fail()
+        assert await asyncio.to_thread(server.closed.acquire, timeout=5)
+
+    asyncio.run(run())
+
+
+def test_who_cannot_open_a_session_can_try_again(tmp_path: Path) -> None:
+    service = service_at("https://tds.example", ca_bundle=str(tmp_path / "nothing"))
+
+    async def run() -> None:
+        for _ in range(2):
+            with pytest.raises(ConfigurationError):
+                await open_transport(service).__aenter__()
+
+    asyncio.run(run())
+
+
+def test_nothing_is_left_open(server: Server, certificate: Path) -> None:
+    """pytest makes an error of the warning that a forgotten socket or session is."""
+
+    async def run(service: Service) -> None:
+        async with open_transport(service) as transport:
+            (outcome,) = await transport.perform(ask(service))
+            assert isinstance(outcome, Answer)
+
+    with Server(context=tls(certificate)) as secured:
+        asyncio.run(run(service_at(f"http://{server.address}")))
+        asyncio.run(run(service_at(f"https://{secured.address}", ca_bundle=str(certificate))))
+        gc.collect()
+
+
+def test_a_loop_that_is_over_is_forgotten() -> None:
+    """A process that runs a loop for every task would else keep them all."""
+    service = service_at("https://tds.example")
+    loops: list[weakref.ref[asyncio.AbstractEventLoop]] = []
+
+    async def join() -> None:
+        async with open_transport(service):
+            await asyncio.sleep(0)
+
+    async def run() -> None:
+        loops.append(weakref.ref(asyncio.get_running_loop()))
+        await asyncio.gather(join(), join())
+
+    asyncio.run(run())
+    gc.collect()
+    assert loops[0]() is None
+
+
+# Nothing holds up the loop
+
+
+def test_keys_that_have_to_be_waited_for_are_fetched_in_a_thread() -> None:
+    class Slow:
+        def __init__(self, blocks: bool) -> None:
+            self.blocks = blocks
+            self.thread = 0
+
+        def get(self, *, refresh: bool = False) -> Credentials:
+            self.thread = threading.get_ident()
+            return KEYS
+
+    def conversation() -> Conversation[object]:
+        return (yield Authenticate())
+
+    async def run(provider: Slow) -> bool:
+        service = service_at("http://127.0.0.1:1", credentials=provider)
+        async with open_transport(service) as transport:
+            assert await transport.perform(conversation()) == KEYS
+        return provider.thread == threading.get_ident()
+
+    assert asyncio.run(run(Slow(blocks=False)))
+    assert not asyncio.run(run(Slow(blocks=True)))
+
+
+def test_requests_of_one_loop_are_under_way_at_the_same_time() -> None:
+    arrived = threading.Barrier(10)
+
+    def act(connection: Any, _: object) -> None:
+        arrived.wait(5)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    async def run(service: Service) -> list[Any]:
+        async with open_transport(service) as transport:
+            return await asyncio.gather(*(transport.perform(ask(service)) for _ in range(10)))
+
+    with Server(act) as server:
+        outcomes = asyncio.run(run(service_at(f"http://{server.address}")))
+    assert all(isinstance(outcome, Answer) for (outcome,) in outcomes)
+
+
+def test_a_name_that_is_looked_up_for_ever_ends_in_the_connect_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def look_up(*_: object, **__: object) -> list[Any]:
+        await asyncio.Event().wait()
+        return []
+
+    monkeypatch.setattr(aiohttp.resolver.DefaultResolver, "resolve", look_up)
+    service = service_at("https://tds.example")
+
+    async def run() -> list[Any]:
+        async with open_transport(service) as transport, asyncio.timeout(0.5):
+            return await transport.perform(ask(service, connect_timeout=0.05))
+
+    # Really waits for the time-out, which aiohttp leaves to the loop.
+    (outcome,) = asyncio.run(run())
+    assert isinstance(outcome, UnreachableError)
+
+
+# Cancellation
+
+
+def interrupted(first: Command, closed: list[type[BaseException]]) -> Conversation[None]:
+    try:
+        yield first
+    except BaseException as error:
+        closed.append(type(error))
+        raise
+
+
+async def perform_and_cancel(
+    transport: NonblockingTransport, conversation: Conversation[None], begun: Coroutine[Any, Any, object]
+) -> None:
+    task = asyncio.create_task(transport.perform(conversation))
+    await begun
+    task.cancel()
+    await task
+
+
+@pytest.mark.parametrize("command", ["send", "sleep", "authenticate"])
+def test_a_cancellation_passes_through_and_closes_the_conversation(command: str) -> None:
+    """A trigger that swallows it cannot be moved to another triggerer."""
+    release = threading.Event()
+
+    class Waiting:
+        blocks = True
+
+        def get(self, *, refresh: bool = False) -> Credentials:
+            release.wait(5)
+            return KEYS
+
+    async def run(server: Server) -> list[type[BaseException]]:
+        service = service_at(f"http://{server.address}", credentials=Waiting())
+        wanted: dict[str, Command] = {"send": request(service), "sleep": Sleep(60), "authenticate": Authenticate()}
+        closed: list[type[BaseException]] = []
+        async with open_transport(service) as transport:
+            with pytest.raises(asyncio.CancelledError):
+                await perform_and_cancel(transport, interrupted(wanted[command], closed), asyncio.sleep(0.05))
+            release.set()
+        return closed
+
+    # Really waits a moment, so that the request is under way when it is cancelled.
+    with Server(hang) as server:
+        assert asyncio.run(run(server)) == [GeneratorExit]
+        if command == "send":
+            assert server.closed.acquire(timeout=5), "the connection of a cancelled request is not used again"
+
+
+def test_a_time_out_of_the_caller_is_the_callers() -> None:
+    async def run(server: Server) -> None:
+        service = service_at(f"http://{server.address}")
+        async with open_transport(service) as transport:
+            # Really waits: it is the loop that counts.
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await transport.perform(ask(service))
+
+    with Server(hang) as server:
+        asyncio.run(run(server))
