@@ -58,6 +58,7 @@ class Pace:
 def time_left(samples: Sequence[Sample]) -> float | None:
     """Estimate the seconds until the end; ``None`` where progress says nothing about it."""
     told = [sample for sample in samples if sample.progress is not None]
+    told = [sample for sample, before in zip(told, [None, *told], strict=False) if sample != before]
     gains = _gains(told)
     if len(gains) < 2 or _share(gains[-1]) >= 1:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -20,6 +21,8 @@ from airflow_provider_aegis.triggers.base import AegisTrigger
 # Airflow 3.3.2 can mark a deferral failed that returns within about 5 s of the worker's exit.
 FIRST_POLL_DELAY = 10.0
 KILL_SECONDS = 10.0
+
+log = logging.getLogger(__name__)
 
 
 class AegisOnceTaskTrigger(AegisTrigger):
@@ -92,9 +95,10 @@ class AegisOnceTaskTrigger(AegisTrigger):
         try:
             await asyncio.wait_for(self.perform(self._cancel), KILL_SECONDS)
         except (SecurityCenterError, ConfigurationError, TimeoutError) as error:
-            self.log.warning("Scan %s could not be cancelled and may run on: %s", self.once_task_id, error)
+            why = str(error) or f"no answer within {KILL_SECONDS:g} s"
+            log.warning("Scan %s could not be cancelled and may run on: %s", self.once_task_id, why)
         else:
-            self.log.info("Scan %s is cancelled, since a user ended its task.", self.once_task_id)
+            log.info("Scan %s is cancelled, since a user ended its task.", self.once_task_id)
 
     def _watch(self, service: Service) -> Conversation[Ending]:
         return watch(

@@ -1,0 +1,58 @@
+"""What is published: the package with its types, its licence, its entry point and its examples, and no tests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from email.parser import Parser
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from airflow_provider_aegis import __version__
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = {path.name for path in (ROOT / "example_dags").glob("*.py")}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> ZipFile:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return ZipFile(next(folder.glob("*.whl")))
+
+
+def read(wheel: ZipFile, name: str) -> str:
+    info = f"airflow_provider_aegis-{__version__}.dist-info"
+    return wheel.read(f"{info}/{name}").decode()
+
+
+def test_it_holds_the_package_and_its_examples_and_no_tests(wheel: ZipFile) -> None:
+    names = set(wheel.namelist())
+    assert {"airflow_provider_aegis/py.typed", "airflow_provider_aegis/emulator/__main__.py"} <= names
+    assert {f"airflow_provider_aegis/example_dags/{name}" for name in EXAMPLES} <= names
+    assert all(name.startswith("airflow_provider_aegis") for name in names)
+    assert "Apache License" in read(wheel, "licenses/LICENSE")
+
+
+def test_airflow_finds_it(wheel: ZipFile) -> None:
+    assert read(wheel, "entry_points.txt").split() == [
+        "[apache_airflow_provider]",
+        *("provider_info", "=", "airflow_provider_aegis.get_provider_info:get_provider_info"),
+    ]
+
+
+def test_it_needs_these_and_no_upper_bounds(wheel: ZipFile) -> None:
+    metadata = Parser().parsestr(read(wheel, "METADATA"))
+    assert metadata["Name"] == "airflow-provider-aegis"
+    assert metadata["Requires-Python"] == ">=3.11"
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert set(metadata.get_all("Requires-Dist", [])) == {
+        "aiohttp>=3.10",
+        "apache-airflow-providers-common-compat>=1.23",
+        "apache-airflow>=2.11.0",
+        "pendulum>=3.0",
+        "requests>=2.32",
+    }
