@@ -99,7 +99,7 @@ def test_a_connection_that_is_gone_is_an_event_too() -> None:
 
 async def until_asked(sas: Emulator) -> None:
     """Wait until the emulator, which runs in another thread, has been asked."""
-    while not sas.requests["GetOnceTaskResultInfo"]:
+    while not sas.requests["GetOnceTaskResultInfo"]:  # noqa: ASYNC110  (there is no event to wait for)
         await asyncio.sleep(0.01)
 
 
