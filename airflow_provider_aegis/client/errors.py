@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from airflow_provider_aegis.client.text import printable
 
+LONGEST_ADDRESS = 2000
 _VENDOR_PAGE = re.compile(r"https://([a-z0-9-]+\.)*(aliyun|alibabacloud)\.com([/?#]|$)")
 
 
@@ -294,4 +295,5 @@ def _classes() -> dict[str, type[SecurityCenterError | ConfigurationError]]:
 
 def is_vendor_page(address: str) -> bool:
     """Whether an address that came with an answer is a page on the vendor's own sites."""
-    return address.isascii() and address.isprintable() and _VENDOR_PAGE.match(address) is not None
+    proper = len(address) <= LONGEST_ADDRESS and address.isascii() and address.isprintable()
+    return proper and _VENDOR_PAGE.match(address) is not None

@@ -29,7 +29,7 @@ from airflow_provider_aegis.client.errors import (
 from airflow_provider_aegis.client.operations import VERSION, Call
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.signing import Credentials, canonical_query, flatten, signed_headers
-from airflow_provider_aegis.client.throttle import shared_budget
+from airflow_provider_aegis.client.throttle import Budget, shared_budget
 
 MAX_ATTEMPTS = 5
 FIRST_BACKOFF = 0.5
@@ -124,9 +124,7 @@ def exchange(service: Service, call: Call, *, deadline: float | None = None) -> 
     """
     query = canonical_query(flatten(call.params))
     url = f"{service.endpoint.url}?{query}" if query else service.endpoint.url
-    action = call.operation.name
-    corrected = refreshed = False
-    attempt = 0
+    attempts = _Attempts()
     error: SecurityCenterError | None = None
     while True:
         credentials = yield Authenticate(refresh=isinstance(error, ExpiredTokenError))
@@ -139,22 +137,9 @@ def exchange(service: Service, call: Call, *, deadline: float | None = None) -> 
             ceiling=service.max_requests_per_second,
             now=service.clock.monotonic,
         )
-        while True:
-            wait = budget.reserve()
-            _check_time(service, wait, deadline, error, action)
-            if wait > 0:
-                yield Sleep(wait)
-            if not budget.closed:  # else somebody else was throttled while this one slept
-                break
-        left = _time_left(service, deadline)
-        attempt += 1
-        sent_at = service.clock.time()
-        reply = yield Send(
-            url,
-            Signature(action, _date(service, sent_at), uuid.uuid4().hex, credentials),
-            connect_timeout=min(service.connect_timeout, left),
-            read_timeout=min(service.read_timeout, left),
-        )
+        yield from _await_turn(service, budget, deadline, error, call)
+        reply = yield _send(service, call, url, credentials, deadline)
+        attempts.number += 1
         offset = _offset(service, reply)
         if offset is not None:
             seen_offsets[service.endpoint.host] = offset
@@ -165,34 +150,83 @@ def exchange(service: Service, call: Call, *, deadline: float | None = None) -> 
         else:
             budget.answered()
             return payload
-
         if isinstance(error, ThrottledError):
             budget.throttled(min(error.retry_after or 0, LONGEST_RETRY_AFTER))
-        if attempt >= MAX_ATTEMPTS and error.refused:
-            raise error
-        if isinstance(error, ClockError) and not corrected and offset is not None:
-            clock_offsets[service.endpoint.host] = offset
-            corrected = True
-            continue
-        if isinstance(error, ExpiredTokenError) and not refreshed:
-            refreshed = True
-            continue
-        if not error.refused and not call.operation.repeatable:
-            raise OutcomeUnknownError(
-                f"it is open whether this call was carried out, and it was not sent again: {error.message}",
-                cause_class=type(error).__name__,
-                action=action,
-                code=error.code,
-                http_status=error.http_status,
-                request_id=error.request_id,
-            ) from error
-        if not error.transient or attempt >= MAX_ATTEMPTS:
-            raise error
-        delay = _delay(service, error, attempt)
-        if deadline is None and delay > LONGEST_RETRY_AFTER:
-            raise error
-        _check_time(service, delay, deadline, error, action)
-        yield Sleep(delay)
+        delay = _next_delay(service, call, error, attempts, offset, deadline)
+        if delay > 0:
+            yield Sleep(delay)
+
+
+@dataclass(slots=True)
+class _Attempts:
+    """What one call remembers from attempt to attempt."""
+
+    number: int = 0
+    corrected: bool = False
+    refreshed: bool = False
+
+
+def _await_turn(
+    service: Service, budget: Budget, deadline: float | None, error: SecurityCenterError | None, call: Call
+) -> Conversation[None]:
+    """Wait until the budget has a place for a request."""
+    while True:
+        wait = budget.reserve()
+        _check_time(service, wait, deadline, error, call)
+        if wait > 0:
+            yield Sleep(wait)
+        if not budget.closed:  # else another call was throttled while this one slept
+            return
+
+
+def _send(service: Service, call: Call, url: str, credentials: Credentials, deadline: float | None) -> Send:
+    left = float("inf") if deadline is None else max(0.1, deadline - service.clock.monotonic())
+    now = service.clock.time() + clock_offsets.get(service.endpoint.host, 0.0)
+    date = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Send(
+        url,
+        Signature(call.operation.name, date, uuid.uuid4().hex, credentials),
+        connect_timeout=min(service.connect_timeout, left),
+        read_timeout=min(service.read_timeout, left),
+    )
+
+
+def _next_delay(
+    service: Service,
+    call: Call,
+    error: SecurityCenterError,
+    attempts: _Attempts,
+    offset: float | None,
+    deadline: float | None,
+) -> float:
+    """Return the seconds until the next attempt, or raise what ends the call.
+
+    :param offset: how far the endpoint's clock is ahead of ours, if its answer tells.
+    """
+    last = attempts.number >= MAX_ATTEMPTS
+    if isinstance(error, ClockError) and not (last or attempts.corrected or offset is None):
+        clock_offsets[service.endpoint.host] = offset
+        attempts.corrected = True
+        return 0.0
+    if isinstance(error, ExpiredTokenError) and not (last or attempts.refreshed):
+        attempts.refreshed = True
+        return 0.0
+    if not error.refused and not call.operation.repeatable:
+        raise OutcomeUnknownError(
+            f"it is open whether this call was carried out, and it was not sent again: {error.message}",
+            cause_class=type(error).__name__,
+            action=error.action,
+            code=error.code,
+            http_status=error.http_status,
+            request_id=error.request_id,
+        ) from error
+    if last or not error.transient:
+        raise error
+    delay = _back_off(service, error, attempts.number)
+    if deadline is None and delay > LONGEST_RETRY_AFTER:
+        raise error
+    _check_time(service, delay, deadline, error, call)
+    return delay
 
 
 def read_answer(reply: Reply, call: Call) -> dict[str, Any]:
@@ -276,12 +310,6 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     return int(text) / 1000 if text.isascii() and text.isdecimal() and 0 < len(text) < 12 and int(text) > 0 else None
 
 
-def _date(service: Service, now: float) -> str:
-    return datetime.fromtimestamp(now + clock_offsets.get(service.endpoint.host, 0.0), UTC).strftime(
-        "%Y-%m-%dT%H:%M:%SZ"
-    )
-
-
 def server_time(service: Service) -> float:
     """The endpoint's time as its last answer told it, UNIX epoch seconds; our own before there was one."""
     return service.clock.time() + seen_offsets.get(service.endpoint.host, 0.0)
@@ -298,21 +326,19 @@ def _offset(service: Service, reply: Reply) -> float | None:
     return offset if abs(offset) < LARGEST_OFFSET else None
 
 
-def _delay(service: Service, error: SecurityCenterError, attempt: int) -> float:
+def _back_off(service: Service, error: SecurityCenterError, attempt: int) -> float:
     """What the service asked for, else full jitter: anything up to a bound that doubles with every attempt."""
     if isinstance(error, ThrottledError) and error.retry_after:
         return error.retry_after
     return service.rng.uniform(0, min(LONGEST_BACKOFF, FIRST_BACKOFF * 2**attempt))
 
 
-def _time_left(service: Service, deadline: float | None) -> float:
-    return float("inf") if deadline is None else max(0.1, deadline - service.clock.monotonic())
-
-
 def _check_time(
-    service: Service, wait: float, deadline: float | None, error: SecurityCenterError | None, action: str
+    service: Service, wait: float, deadline: float | None, error: SecurityCenterError | None, call: Call
 ) -> None:
     """Raise if the deadline passes before a wait of so many seconds is over."""
     if deadline is None or service.clock.monotonic() + wait < deadline:
         return
-    raise error or DeadlineExceededError("the deadline passes before it is this request's turn", action=action)
+    raise error or DeadlineExceededError(
+        "the deadline passes before it is this request's turn", action=call.operation.name
+    )
