@@ -98,7 +98,7 @@ FIELDS: tuple[Field, ...] = (
         name="console_site",
         label="Console site",
         description="The site on which the account signs in, for the links in the UI; by the control plane if empty.",
-        schema={"type": ["string", "null"], "enum": ["china", "international", None]},
+        schema={"type": ["string", "null"], "enum": ["china", "international"]},
     ),
 )
 
@@ -200,7 +200,7 @@ def _read(one: Field, value: Any) -> Any:
         return number
     if not isinstance(value, str):
         raise ConfigurationError(f"extra {one.name!r} must be a text, not {type(value).__name__}.")
-    known = [word for word in one.schema.get("enum", ()) if word]
+    known = one.schema.get("enum", ())
     if known and value.strip() not in known:
         raise ConfigurationError(f"extra {one.name!r} must be one of {', '.join(known)}, not {value!r}.")
     return value.strip()

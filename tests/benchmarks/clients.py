@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
@@ -42,6 +43,13 @@ def import_airflow() -> None:
 
     _ = BaseTrigger, sdk.BaseHook, sdk.BaseOperator, sdk.BaseSensorOperator, sdk.Connection
     _ = compat.XCom, compat.BaseOperatorLink, compat.AirflowTaskTimeout
+
+
+def load_airflow() -> None:
+    """Import Airflow, as every process has that makes reads, and keep garbage collection away from what it left."""
+    import_airflow()
+    gc.collect()
+    gc.freeze()
 
 
 def resident() -> float:

@@ -8,18 +8,18 @@ from collections.abc import Awaitable, Callable, Iterator
 from statistics import median
 from typing import Any
 
-from tests.benchmarks.clients import OURS, PEER, SDK, client_named, import_airflow
+from tests.benchmarks.clients import OURS, PEER, SDK, client_named, load_airflow
 from tests.benchmarks.processes import Probe, Steps, emulator
 from tests.benchmarks.scan import Scan
 from tests.benchmarks.table import Row, table
 
-ROUNDS = 9
+ROUNDS = 7
 BATCH_SECONDS = 0.2
 
 
 def sync_reads(client: str, scan: dict[str, Any]) -> Iterator[float]:
     """Yield the CPU milliseconds of one read, over and over."""
-    import_airflow()
+    load_airflow()
     with client_named(client).blocking(Scan(**scan)) as read:
         read()
         while True:
@@ -40,7 +40,7 @@ def async_reads(client: str, scan: dict[str, Any]) -> Iterator[float]:
             calls += 1
         return spent / calls * 1000
 
-    import_airflow()
+    load_airflow()
     with asyncio.Runner() as runner:
         opened = client_named(client).nonblocking(Scan(**scan))
         read = runner.run(opened.__aenter__())

@@ -8,20 +8,20 @@ from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
-from tests.benchmarks.clients import OURS, PEER, SDK, client_named, import_airflow
+from tests.benchmarks.clients import OURS, PEER, SDK, client_named, load_airflow
 from tests.benchmarks.processes import Figures, emulator, once
 from tests.benchmarks.scan import Scan
 from tests.benchmarks.table import Row, table
 from tests.benchmarks.ticker import ticking
 
-RUNS = 7
+RUNS = 5
 READS = 10
 TICK = 0.001
 
 
 def stalls(client: str, scan: dict[str, Any]) -> Iterator[Figures]:
     """Yield the worst delays during the first reads of a process that has Airflow loaded, as a triggerer has."""
-    import_airflow()
+    load_airflow()
     yield asyncio.run(_stalls(client, Scan(**scan)))
 
 

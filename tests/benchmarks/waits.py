@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from airflow_provider_aegis.emulator.control import Control
-from tests.benchmarks.clients import OURS, PEER, SDK, client_named, import_airflow, resident
+from tests.benchmarks.clients import OURS, PEER, SDK, client_named, load_airflow, resident
 from tests.benchmarks.processes import Figures, emulator, once
 from tests.benchmarks.scan import Scan
 from tests.benchmarks.table import Row, table
@@ -27,7 +27,7 @@ TICK = 0.005
 
 def waits(client: str, scan: dict[str, Any], rounds: int) -> Iterator[Figures]:
     """Yield what it takes to wait for a scan so many times over."""
-    import_airflow()
+    load_airflow()
     yield asyncio.run(_waits(client, Scan(**scan), rounds))
 
 
