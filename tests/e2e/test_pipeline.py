@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,8 +76,10 @@ def test_the_form_shows_the_connections_own_fields(stack: AirflowStack) -> None:
     assert ours["standard_fields"]["login"]["title"] == "AccessKey ID"
 
 
-def test_the_connection_is_tested_in_the_api_server_and_in_a_worker(stack: AirflowStack, sas: Emulator) -> None:
-    body = {
+@pytest.fixture
+def connection(sas: Emulator) -> dict[str, Any]:
+    """A connection as the form sends it."""
+    return {
         "connection_id": "tested",
         "conn_type": "aegis",
         "host": "http://127.0.0.1",
@@ -85,12 +88,28 @@ def test_the_connection_is_tested_in_the_api_server_and_in_a_worker(stack: Airfl
         "password": sas.access_key_secret,
         "extra": '{"region": "cn-shanghai"}',
     }
-    answer = stack.api("POST", "connections/test", body)
+
+
+def test_the_forms_button_tests_the_connection(stack: AirflowStack, sas: Emulator, connection: dict[str, Any]) -> None:
+    answer = stack.api("POST", "connections/test", connection)
     assert answer["status"] is True, answer
     assert sas.access_key_id in answer["message"]
-    answer = stack.api("POST", "connections/test", body | {"password": "wrong"})
+    answer = stack.api("POST", "connections/test", connection | {"password": "wrong"})
     assert answer["status"] is False
     assert "SignatureDoesNotMatch" in answer["message"]
+
+
+def test_a_worker_tests_the_connection(stack: AirflowStack, sas: Emulator, connection: dict[str, Any]) -> None:
+    token = stack.api("POST", "connections/enqueue-test", connection)["token"]
+
+    def ended() -> dict[str, Any] | None:
+        headers = {"Airflow-Connection-Test-Token": token}
+        answer: dict[str, Any] = stack._http.get("/api/v2/connections/enqueue-test", headers=headers).json()
+        return answer if answer["state"] in ("success", "failed") else None
+
+    answer = until(ended, 40, lambda: "the worker to test the connection")
+    assert answer["state"] == "success", answer
+    assert sas.access_key_id in answer["result_message"]
 
 
 @pytest.mark.parametrize(
