@@ -10,10 +10,11 @@ from typing import Any, TypeAlias, TypeVar
 
 from hypothesis import HealthCheck, settings
 
+from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.credentials import CredentialsProvider, StaticCredentials
 from airflow_provider_aegis.client.endpoints import Endpoint
 from airflow_provider_aegis.client.errors import SecurityCenterError
-from airflow_provider_aegis.client.exchange import Answer, Authenticate, Conversation, Reply, Send, Sleep
+from airflow_provider_aegis.client.exchange import Authenticate, Conversation, Reply, Send, Sleep
 from airflow_provider_aegis.client.operations import call
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.signing import Credentials

@@ -6,25 +6,21 @@ perform the same conversation with blocking and with asynchronous means.
 
 from __future__ import annotations
 
-import json
-import math
 import uuid
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Generator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeAlias, TypeVar
 
+from airflow_provider_aegis.client.answers import Answer, read_answer
 from airflow_provider_aegis.client.errors import (
     ClockError,
     DeadlineExceededError,
     ExpiredTokenError,
     OutcomeUnknownError,
-    PermissionDeniedError,
-    ProtocolError,
     SecurityCenterError,
     ThrottledError,
-    error_class,
 )
 from airflow_provider_aegis.client.operations import VERSION, Call
 from airflow_provider_aegis.client.service import Service
@@ -36,8 +32,6 @@ FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 20.0
 # Without a deadline nobody said how long a throttled call may take: beyond this it is the caller's to decide.
 LONGEST_RETRY_AFTER = 120.0
-# Words that some operations put into Code when all is well.
-GOOD_CODES = frozenset({"", "200", "ok", "success"})
 # A date further off than this is not a clock that is wrong but a header that is.
 LARGEST_OFFSET = 10 * 365 * 86400.0
 
@@ -94,15 +88,6 @@ class Authenticate:
     refresh: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came over the wire; header names are lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-
-
 T = TypeVar("T")
 Command: TypeAlias = Send | Sleep | Authenticate
 Reply: TypeAlias = Answer | Credentials | SecurityCenterError | None
@@ -144,7 +129,7 @@ def exchange(service: Service, call: Call, *, deadline: float | None = None) -> 
         if offset is not None:
             seen_offsets[service.endpoint.host] = offset
         try:
-            payload = read_answer(reply, call)
+            payload = _payload(reply, call)
         except SecurityCenterError as caught:
             error = caught
         else:
@@ -191,6 +176,14 @@ def _send(service: Service, call: Call, url: str, credentials: Credentials, dead
     )
 
 
+def _payload(reply: Reply, call: Call) -> dict[str, Any]:
+    if isinstance(reply, SecurityCenterError):
+        reply.action = reply.action or call.operation.name
+        raise reply
+    assert isinstance(reply, Answer)
+    return read_answer(reply, call)
+
+
 def _next_delay(
     service: Service,
     call: Call,
@@ -227,87 +220,6 @@ def _next_delay(
         raise error
     _check_time(service, delay, deadline, error, call)
     return delay
-
-
-def read_answer(reply: Reply, call: Call) -> dict[str, Any]:
-    """Judge what came back.
-
-    :return: the payload of an answer that says that all is well.
-    :raises SecurityCenterError: for every other one.
-    """
-    action = call.operation.name
-    if isinstance(reply, SecurityCenterError):
-        reply.action = reply.action or action
-        raise reply
-    assert isinstance(reply, Answer)
-    payload = _json_object(reply, action)
-    code = next((word for name in ("Code", "OperateCode") if _is_bad(word := _field(payload, name))), "")
-    failed = not 200 <= reply.status < 300
-    if not code and not failed:
-        return payload
-    retry_after = _retry_after(reply.headers)
-    # The envelope of an error can come with a status that says otherwise.
-    status = 400 if _field(payload, "HostId") and not failed else reply.status
-    cls = ThrottledError if retry_after else error_class(code, status)
-    if cls is None:
-        return payload
-    known: dict[str, Any] = {
-        "action": action,
-        "code": code,
-        "http_status": reply.status,
-        "request_id": _field(payload, "RequestId") or reply.headers.get("x-acs-request-id", ""),
-        "recommend": _field(payload, "Recommend"),
-    }
-    if cls is ThrottledError:
-        known["retry_after"] = retry_after
-    if cls is PermissionDeniedError:
-        detail = payload.get("AccessDeniedDetail") or payload.get("accessDeniedDetail")
-        known |= {"ram_actions": call.operation.ram_actions, "detail": detail if isinstance(detail, dict) else None}
-    raise cls(_field(payload, "Message") or "no message came with this answer", **known)
-
-
-def _json_object(answer: Answer, action: str) -> dict[str, Any]:
-    known: dict[str, Any] = {
-        "action": action,
-        "http_status": answer.status,
-        "request_id": answer.headers.get("x-acs-request-id", ""),
-    }
-    if 300 <= answer.status < 400:
-        raise ProtocolError("the endpoint answered with a redirect, which is never followed", **known)
-    passing = answer.status >= 500 or answer.status < 400 or answer.status in (408, 425, 429)
-    try:
-        payload = json.loads(answer.body, parse_constant=_refuse, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
-        beginning = answer.body[:200].decode("utf-8", "replace").lstrip().lower()
-        what = "HTML" if beginning.startswith("<") else "not JSON, or cut short"
-        raise ProtocolError(f"the answer is {what}", passing=passing, **known) from error
-    if not isinstance(payload, dict):
-        raise ProtocolError("the answer is JSON, but not an object", passing=passing, **known)
-    return payload
-
-
-def _refuse(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    return number if math.isfinite(number) else _refuse(text)
-
-
-def _is_bad(code: str) -> bool:
-    return code.lower() not in GOOD_CODES
-
-
-def _field(payload: Mapping[str, Any], name: str) -> str:
-    value = payload.get(name, payload.get(name[0].lower() + name[1:]))
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the service asks to wait; the header counts milliseconds."""
-    text = headers.get("x-acs-retry-after", "").strip()
-    return int(text) / 1000 if text.isascii() and text.isdecimal() and 0 < len(text) < 12 and int(text) > 0 else None
 
 
 def server_time(service: Service) -> float:

@@ -12,7 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_aegis.client import signing
-from airflow_provider_aegis.client.exchange import Answer, Conversation, Send, Signature
+from airflow_provider_aegis.client.answers import Answer
+from airflow_provider_aegis.client.exchange import Conversation, Send, Signature
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.transport.blocking import BlockingTransport

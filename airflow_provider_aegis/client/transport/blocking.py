@@ -14,13 +14,14 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, NewConnectionError
 
+from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.errors import (
     NoAnswerError,
     SecurityCenterError,
     UnreachableError,
     UntrustedEndpointError,
 )
-from airflow_provider_aegis.client.exchange import Answer, Authenticate, Conversation, Reply, Send, Signature, Sleep
+from airflow_provider_aegis.client.exchange import Authenticate, Conversation, Reply, Send, Signature, Sleep
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.transport import (
     HEADERS,

@@ -13,13 +13,14 @@ import aiohttp
 from requests.utils import get_environ_proxies, prepend_scheme_if_needed, select_proxy
 from yarl import URL
 
+from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.errors import (
     NoAnswerError,
     SecurityCenterError,
     UnreachableError,
     UntrustedEndpointError,
 )
-from airflow_provider_aegis.client.exchange import Answer, Authenticate, Conversation, Reply, Send, Sleep
+from airflow_provider_aegis.client.exchange import Authenticate, Conversation, Reply, Send, Sleep
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.transport import (
     HEADERS,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_aegis.client import exchange as module
+from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.errors import (
     NoAnswerError,
     SecurityCenterError,
@@ -14,7 +15,7 @@ from airflow_provider_aegis.client.errors import (
     ThrottledError,
     UnreachableError,
 )
-from airflow_provider_aegis.client.exchange import LONGEST_RETRY_AFTER, MAX_ATTEMPTS, Answer, Authenticate, exchange
+from airflow_provider_aegis.client.exchange import LONGEST_RETRY_AFTER, MAX_ATTEMPTS, Authenticate, exchange
 from airflow_provider_aegis.client.operations import call
 from tests.fakes import BROKEN, CANCEL, HOST, KEYS, OK, READ, SKEWED, STALE, START, dates, failure, stage, throttled
 

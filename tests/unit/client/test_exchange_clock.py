@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.endpoints import Endpoint
 from airflow_provider_aegis.client.errors import ClockError, ExpiredTokenError
-from airflow_provider_aegis.client.exchange import Answer, clock_offsets, exchange, server_time
+from airflow_provider_aegis.client.exchange import clock_offsets, exchange, server_time
 from airflow_provider_aegis.client.signing import Credentials
 from tests.fakes import (
     BROKEN,

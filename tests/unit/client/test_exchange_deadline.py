@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_aegis.client import throttle
+from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.errors import (
     DeadlineExceededError,
     NoAnswerError,
@@ -18,7 +19,7 @@ from airflow_provider_aegis.client.errors import (
     ServiceError,
     ThrottledError,
 )
-from airflow_provider_aegis.client.exchange import Answer, exchange
+from airflow_provider_aegis.client.exchange import exchange
 from tests.fakes import BROKEN, OK, READ, SKEWED, STALE, START, FakeClock, Scripted, patiently, stage, throttled
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.errors import (
     ConfigurationError,
     NoAnswerError,
@@ -16,7 +17,7 @@ from airflow_provider_aegis.client.errors import (
     ServiceError,
     UnreachableError,
 )
-from airflow_provider_aegis.client.exchange import Answer, Send
+from airflow_provider_aegis.client.exchange import Send
 from airflow_provider_aegis.client.once_task import get_once_task_result_info
 from airflow_provider_aegis.client.pace import Pace
 from airflow_provider_aegis.client.watch import LAST_READ_SECONDS, Ending, Outcome, Watcher, watch

@@ -13,9 +13,10 @@ from typing import Any, Protocol, TypeVar
 import aiohttp.connector
 import pytest
 
+from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.endpoints import parse_host
 from airflow_provider_aegis.client.errors import SecurityCenterError
-from airflow_provider_aegis.client.exchange import Answer, Conversation, Send, Signature
+from airflow_provider_aegis.client.exchange import Conversation, Send, Signature
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.transport import blocking, nonblocking

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.client.exchange import Answer
 from airflow_provider_aegis.client.transport.blocking import BlockingTransport, SignatureAuth
 from tests.unit.client.transport.drivers import KEYS, ask, request, service_at
 from tests.unit.client.transport.loopback import Server, tls

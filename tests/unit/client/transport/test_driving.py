@@ -8,9 +8,10 @@ import time
 
 import pytest
 
+from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.credentials import CredentialsProvider
 from airflow_provider_aegis.client.errors import ConfigurationError, NoAnswerError, UnreachableError
-from airflow_provider_aegis.client.exchange import Answer, Authenticate, Conversation, Sleep, exchange
+from airflow_provider_aegis.client.exchange import Authenticate, Conversation, Sleep, exchange
 from airflow_provider_aegis.client.signing import Credentials
 from tests.fakes import READ, FakeCredentials
 from tests.unit.client.transport.drivers import Driver, ask, service_at

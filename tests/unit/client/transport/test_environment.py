@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.errors import UnreachableError, UntrustedEndpointError
-from airflow_provider_aegis.client.exchange import Answer
 from tests.unit.client.transport.drivers import Driver, ask, service_at
 from tests.unit.client.transport.loopback import Request, Server, reply, tls
 

@@ -13,8 +13,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.errors import ConfigurationError, UnreachableError
-from airflow_provider_aegis.client.exchange import Answer, Authenticate, Command, Conversation, Sleep
+from airflow_provider_aegis.client.exchange import Authenticate, Command, Conversation, Sleep
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.transport.nonblocking import NonblockingTransport, open_transport

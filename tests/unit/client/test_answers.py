@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_aegis.client.answers import Answer, read_answer
 from airflow_provider_aegis.client.errors import (
     AuthenticationError,
     ClockError,
@@ -24,7 +25,7 @@ from airflow_provider_aegis.client.errors import (
     UnreachableError,
     UntrustedEndpointError,
 )
-from airflow_provider_aegis.client.exchange import MAX_ATTEMPTS, Answer, exchange, read_answer
+from airflow_provider_aegis.client.exchange import MAX_ATTEMPTS, exchange
 from airflow_provider_aegis.client.operations import Call, call
 from tests.fakes import CANCEL, OK, READ, START, answer, failure, stage
 
