@@ -38,6 +38,8 @@ SLACK = 5.0
 LOOKS = (0.0, 3.0, 6.0)
 # How long after the record of an intent its request may have reached the service, with all waits and attempts.
 SUBMIT_WINDOW = 600.0
+# While the service is down or throttles, it is asked again this often (seconds), until the deadline.
+PAUSE = 15.0
 BUSY = (Phase.RUNNING, Phase.UNHEARD)
 
 log = logging.getLogger(__name__)
@@ -83,7 +85,7 @@ def look_before(service: Service, request: Call, *, deadline: float | None) -> C
     """
     before = None
     try:
-        payload = yield from exchange(service, _last(request), deadline=deadline)
+        payload = yield from _patiently(service, _last(request), deadline)
         before = _began(payload)
     except (PermissionDeniedError, InvalidRequestError) as error:
         log.warning(
@@ -102,7 +104,7 @@ def start(service: Service, request: Call, window: Window, *, deadline: float | 
     doubt: SecurityCenterError | None = None
     while True:
         try:
-            payload = yield from exchange(service, request, deadline=deadline)
+            payload = yield from _patiently(service, request, deadline)
             return Started(started_id(payload))
         except (OutcomeUnknownError, ProtocolError) as error:
             log.warning("The start got no clear answer; looking for the scan. %s", error)
@@ -126,11 +128,20 @@ def find(service: Service, request: Call, window: Window, *, deadline: float | N
     :return: ``None`` if the service's answers say that there is none.
     :raises OutcomeUnknownError: if they cannot tell.
     """
+    try:
+        return (yield from _find(service, request, window, deadline))
+    except OutcomeUnknownError:
+        raise
+    except SecurityCenterError as error:
+        raise _unclear(request, f"the service could not be asked: {error}", error.request_id) from error
+
+
+def _find(service: Service, request: Call, window: Window, deadline: float | None) -> Conversation[Started | None]:
     unclear: str | None = None
     for pause in LOOKS:
         if pause:
             yield Sleep(pause)
-        payload = yield from exchange(service, _last(request), deadline=deadline)
+        payload = yield from _patiently(service, _last(request), deadline)
         began_in_it = window.holds(_began(payload))
         unclear = None
         if began_in_it is False:
@@ -143,17 +154,36 @@ def find(service: Service, request: Call, window: Window, *, deadline: float | N
             unclear = last.request_id
     if unclear is None:
         return None
-    raise OutcomeUnknownError(
-        "it is open whether the scan was started, and the service's answers do not tell. Look at the tasks in the "
-        "console: cancel one that should not run, then clear this task.",
+    raise _unclear(request, "the service's answers do not tell", unclear)
+
+
+def _unclear(request: Call, why: str, request_id: str) -> OutcomeUnknownError:
+    return OutcomeUnknownError(
+        f"it is open whether the scan was started, and {why}. Look at the tasks in the console: cancel one that should "
+        "not run, then clear this task.",
         action=request.operation.name,
-        request_id=unclear,
+        request_id=request_id,
     )
+
+
+def _patiently(service: Service, call: Call, deadline: float | None) -> Conversation[dict[str, Any]]:
+    """Make a call, and make it again while the service is down or throttles, until the deadline."""
+    told = False
+    while True:
+        try:
+            return (yield from exchange(service, call, deadline=deadline))
+        except SecurityCenterError as error:
+            late = deadline is None or service.clock.monotonic() + PAUSE >= deadline
+            if late or not error.transient:
+                raise
+            log.log(logging.DEBUG if told else logging.WARNING, "Security Center cannot be asked; trying on. %s", error)
+            told = True
+        yield Sleep(PAUSE)
 
 
 def running_id(service: Service, request: Call, *, deadline: float | None) -> Conversation[str | None]:
     """Return the id of the last task of the same type and name, which stands in the way of a start."""
-    payload = yield from exchange(service, _last(request), deadline=deadline)
+    payload = yield from _patiently(service, _last(request), deadline)
     began = _began(payload)
     window = Window(began / 1000) if began else Window(0.0)
     ids = yield from _candidates(service, request, window, payload, deadline)
@@ -210,7 +240,7 @@ def _candidates(
         if known:
             return known
         try:
-            payload = yield from exchange(service, other, deadline=deadline)
+            payload = yield from _patiently(service, other, deadline)
         except (PermissionDeniedError, InvalidRequestError) as error:
             log.debug("Not every list can be read for every type. %s", error)
             continue
@@ -232,7 +262,7 @@ def _verified(service: Service, request: Call, ids: list[str], deadline: float |
             once_task_name=request.params["TaskName"],
         )
         try:
-            payload = yield from exchange(service, read, deadline=deadline)
+            payload = yield from _patiently(service, read, deadline)
         except InvalidRequestError:
             continue
         if OnceTaskResult(payload).phase is not Phase.MISSING:

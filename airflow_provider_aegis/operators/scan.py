@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_aegis.client.errors import ConflictError, OutcomeUnknownError, SecurityCenterError
+from airflow_provider_aegis.client.errors import ConflictError, SecurityCenterError
 from airflow_provider_aegis.client.exchange import exchange, server_time
 from airflow_provider_aegis.client.once_task import (
     OnceTaskResult,
@@ -133,10 +133,9 @@ class Scan:
         self._notebook.write(intent)
         try:
             started = self._hook.perform(start(service, self._request, window, deadline=until))
-        except OutcomeUnknownError:
-            raise  # the intent stays: a later try looks again
-        except SecurityCenterError:
-            self._notebook.tear_out()
+        except SecurityCenterError as error:
+            if error.refused:  # else a scan may run after all, and a later try looks for it
+                self._notebook.tear_out()
             raise
         return self._keep(intent, started)
 

@@ -30,6 +30,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Back-offs take no time, and nothing is remembered from the test before."""
     monkeypatch.setattr(exchange, "FIRST_BACKOFF", 0.0)
     monkeypatch.setattr(start, "LOOKS", (0.0, 0.0))
+    monkeypatch.setattr(start, "PAUSE", 0.01)
     exchange.clock_offsets.clear()
     exchange.seen_offsets.clear()
     throttle._budgets.clear()

@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aegis.client.errors import ConflictError, NoAnswerError, OutcomeUnknownError, ProtocolError
+from airflow_provider_aegis.client.errors import (
+    NoAnswerError,
+    OutcomeUnknownError,
+    ProtocolError,
+    SecurityCenterError,
+)
 from airflow_provider_aegis.emulator import Emulator, Fault
-from airflow_provider_aegis.exceptions import OnceTaskDeadlineError
 from airflow_provider_aegis.hooks.aegis import AegisHook
 from airflow_provider_aegis.operators.submission import KEY
 from tests.unit.airflow_task import FakeTask, Make
@@ -225,6 +229,55 @@ def test_if_the_answers_cannot_tell_it_fails_with_what_to_check(sas: Emulator, t
     assert sas.requests[START] == 1
 
 
+DOWN = Fault.error("ServiceUnavailable", status=503)
+
+
+@both_modes
+def test_an_outage_around_the_start_is_ridden_out(deferrable: bool, sas: Emulator, task: FakeTask) -> None:
+    """The answer to the start is lost, and for a while nobody can be asked what became of it."""
+    sas.set(seconds=0.5)
+    sas.inject("GetLastOnceTaskInfo", DOWN, times=12)
+    sas.inject(START, Fault.reset(after=True), times=1)
+    sas.inject("DescribeOnceTask", DOWN, times=12)
+    task.run(scan(deferrable))
+    assert len(sas.started) == 1
+    assert task.xcoms["once_task_id"] == sas.started[0]
+
+
+def test_a_throttled_start_waits(sas: Emulator, task: FakeTask) -> None:
+    sas.set(seconds=0.1)
+    sas.inject(START, Fault.throttled(retry_after=0.001), times=9)
+    task.run(scan())
+    assert len(sas.started) == 1
+
+
+def test_if_nobody_can_be_asked_until_the_deadline_the_next_try_looks_again(sas: Emulator, task: FakeTask) -> None:
+    sas.inject(START, Fault.reset(after=True), times=1)
+    sas.inject("DescribeOnceTask", DOWN, times=10_000)
+    with pytest.raises(OutcomeUnknownError, match="could not be asked"):
+        task.run(scan(timeout=0.5))
+    sas.heal()
+    sas.finish(sas.started[0])
+    task.run(scan())
+    assert len(sas.started) == 1
+
+
+def test_an_answer_that_names_no_task_twice_leaves_the_intent(sas: Emulator, task: FakeTask) -> None:
+    sas.inject(START, Fault.error("", status=200), times=2)
+    with pytest.raises(ProtocolError):
+        task.run(scan())
+    assert task.store is not None
+    assert KEY in task.store
+
+
+@pytest.mark.parametrize("code", ["NoPermission", "InvalidParameter"])
+def test_a_start_that_was_refused_leaves_nothing_to_look_for(code: str, sas: Emulator, task: FakeTask) -> None:
+    sas.inject(START, Fault.error(code), times=1)
+    with pytest.raises(SecurityCenterError, match=code):
+        task.run(scan())
+    assert task.store == {}
+
+
 def test_a_missing_permission_to_look_does_not_keep_a_scan_from_starting(sas: Emulator, task: FakeTask) -> None:
     sas.set(denied=["GetLastOnceTaskInfo"], seconds=0.1)
     assert task.run(scan())["TaskInfo"]["Status"] == "SUCCESS"
@@ -236,86 +289,6 @@ def test_the_clocks_need_not_agree(skew: int, sas: Emulator, task: FakeTask) -> 
     sas.set(seconds=0.5, clock_skew=skew)
     sas.inject(START, Fault.reset(after=True), times=1)
     task.run(scan())
-    assert len(sas.started) == 2
-
-
-# --- conflicts
-
-
-@both_modes
-def test_wait_starts_ours_when_the_other_is_over(deferrable: bool, sas: Emulator, task: FakeTask) -> None:
-    sas.set(seconds=0.3)
-    other = start_elsewhere()
-    task.run(scan(deferrable))
-    assert len(sas.started) == 2
-    assert task.xcoms["once_task_id"] != other
-    assert sas.cancelled == []
-
-
-@both_modes
-def test_wait_ends_at_the_deadline(deferrable: bool, sas: Emulator, task: FakeTask) -> None:
-    start_elsewhere()
-    with pytest.raises(OnceTaskDeadlineError, match="was never started"):
-        task.run(scan(deferrable, timeout=0.4))
-    assert len(sas.started) == 1
-    assert sas.cancelled == []
-
-
-@both_modes
-def test_adopt_watches_the_other_and_never_cancels_it(deferrable: bool, sas: Emulator, task: FakeTask) -> None:
-    other = start_elsewhere()
-    with pytest.raises(OnceTaskDeadlineError):
-        task.run(scan(deferrable, on_conflict="adopt", timeout=0.5))
-    assert task.xcoms["once_task_id"] == other
-    assert task.xcoms["once_task_adopted"] is True
-    assert sas.started == [other]
-    assert sas.cancelled == []
-
-
-@both_modes
-def test_adopt_returns_the_result_of_the_other(deferrable: bool, sas: Emulator, task: FakeTask) -> None:
-    sas.set(seconds=0.3)
-    start_elsewhere()
-    assert task.run(scan(deferrable, on_conflict="adopt"))["TaskInfo"]["Status"] == "SUCCESS"
-    assert len(sas.started) == 1
-
-
-def test_an_adopted_scan_is_not_cancelled_on_kill(sas: Emulator, task: FakeTask) -> None:
-    start_elsewhere()
-    operator = scan(on_conflict="adopt", wait_for_completion=False)()
-    operator.execute(task.context)
-    operator.on_kill()
-    assert sas.cancelled == []
-
-
-@pytest.mark.parametrize("policy", ["wait", "adopt"])
-@both_modes
-def test_ten_at_a_time(deferrable: bool, policy: str, sas: Emulator, task: FakeTask) -> None:
-    """None of them is of our kind, so there is none to adopt either."""
-    sas.set(running_limit=1, seconds=0.3)
-    with AegisHook() as hook:
-        hook.generate_once_task(once_task_type="IMAGE_SCAN")
-    task.run(scan(deferrable, on_conflict=policy))
-    assert len(sas.started) == 2
-    assert "once_task_adopted" not in task.xcoms
-
-
-def test_ten_at_a_time_is_a_clear_error(sas: Emulator, task: FakeTask) -> None:
-    sas.set(running_limit=0)
-    with pytest.raises(ConflictError, match=r"CanCreate=false.*10 at a time"):
-        task.run(scan(on_conflict="fail"))
-
-
-@both_modes
-def test_the_frequency_limit_is_waited_for(deferrable: bool, sas: Emulator, task: FakeTask) -> None:
-    collection: dict[str, Any] = {"once_task_type": "ASSETS_COLLECTION"}
-    sas.set(seconds=0.1)
-    task.run(scan(**collection))
-    task.store = None
-    sas.set(collection_period=0.5)
-    with pytest.raises(ConflictError, match="AssetsCollectionFrequencyLimit"):
-        task.run(scan(deferrable, on_conflict="fail", **collection))
-    task.run(scan(deferrable, **collection))
     assert len(sas.started) == 2
 
 
