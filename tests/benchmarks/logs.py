@@ -6,8 +6,9 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.errors import SecurityCenterError, UnreachableError
-from airflow_provider_aegis.client.exchange import Answer, Send
+from airflow_provider_aegis.client.exchange import Send
 from airflow_provider_aegis.client.pace import Pace
 from airflow_provider_aegis.client.watch import Outcome, watch
 from tests.benchmarks.table import Row, table

@@ -203,3 +203,9 @@ def test_the_deadline_holds_while_deferred(stack: AirflowStack, sas: Emulator) -
     arrived = {line.action: line.arrived for line in sas.log}
     # The promise: within 5 s of the deadline, which is 20 s after the task began and so a little before that later.
     assert arrived[CANCEL] - arrived[START] < 20 + 5
+
+
+def test_nothing_held_up_the_triggerer_in_all_of_this(stack: AirflowStack) -> None:
+    """Airflow's own watchdog warns when its event loop does not turn for 0.2 s."""
+    assert "trigger" in stack.component_log("triggerer")
+    assert "async thread was blocked" not in stack.component_log("triggerer")
