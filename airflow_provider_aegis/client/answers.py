@@ -72,7 +72,7 @@ def _json_object(answer: Answer, action: str) -> dict[str, Any]:
         raise ProtocolError("the endpoint answered with a redirect, which is never followed", **known)
     passing = answer.status >= 500 or answer.status < 400 or answer.status in (408, 425, 429)
     try:
-        payload = json.loads(answer.body, parse_constant=_refuse, parse_float=_finite)
+        payload = DECODER.decode(answer.body.decode(json.detect_encoding(answer.body), "surrogatepass"))
     except (ValueError, RecursionError) as error:
         beginning = answer.body[:200].decode("utf-8", "replace").lstrip().lower()
         what = "HTML" if beginning.startswith("<") else "not JSON, or cut short"
@@ -89,6 +89,10 @@ def _refuse(name: str) -> float:
 def _finite(text: str) -> float:
     number = float(text)
     return number if math.isfinite(number) else _refuse(text)
+
+
+# json.loads would make a decoder for every answer.
+DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
 
 
 def _is_bad(code: str) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
 from airflow_provider_aegis.client.answers import Answer, read_answer
@@ -24,7 +25,7 @@ from airflow_provider_aegis.client.errors import (
 )
 from airflow_provider_aegis.client.operations import VERSION, Call
 from airflow_provider_aegis.client.service import Service
-from airflow_provider_aegis.client.signing import Credentials, canonical_query, flatten, signed_headers
+from airflow_provider_aegis.client.signing import Credentials, signed_headers
 from airflow_provider_aegis.client.throttle import Budget, shared_budget
 
 MAX_ATTEMPTS = 5
@@ -107,8 +108,7 @@ def exchange(service: Service, call: Call, *, deadline: float | None = None) -> 
     :raises SecurityCenterError: as the answer says. A write of which it is open whether it arrived is not sent again
         and raises :class:`OutcomeUnknownError`.
     """
-    query = canonical_query(flatten(call.params))
-    url = f"{service.endpoint.url}?{query}" if query else service.endpoint.url
+    url = f"{service.endpoint.url}?{call.query}" if call.query else service.endpoint.url
     attempts = _Attempts()
     error: SecurityCenterError | None = None
     while True:
@@ -167,10 +167,9 @@ def _await_turn(
 def _send(service: Service, call: Call, url: str, credentials: Credentials, deadline: float | None) -> Send:
     left = float("inf") if deadline is None else max(0.1, deadline - service.clock.monotonic())
     now = service.clock.time() + clock_offsets.get(service.endpoint.host, 0.0)
-    date = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return Send(
         url,
-        Signature(call.operation.name, date, uuid.uuid4().hex, credentials),
+        Signature(call.operation.name, _date(int(now)), uuid.uuid4().hex, credentials),
         connect_timeout=min(service.connect_timeout, left),
         read_timeout=min(service.read_timeout, left),
     )
@@ -182,6 +181,11 @@ def _payload(reply: Reply, call: Call) -> dict[str, Any]:
         raise reply
     assert isinstance(reply, Answer)
     return read_answer(reply, call)
+
+
+@lru_cache(maxsize=16)
+def _date(now: int) -> str:
+    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _next_delay(
@@ -229,13 +233,19 @@ def server_time(service: Service) -> float:
 
 def _offset(service: Service, reply: Reply) -> float | None:
     """How far the endpoint's clock is ahead of ours, if the answer tells."""
-    text = reply.headers.get("date", "") if isinstance(reply, Answer) else ""
+    theirs = _seconds(reply.headers.get("date", "")) if isinstance(reply, Answer) else None
+    if theirs is None or abs(offset := theirs - service.clock.time()) >= LARGEST_OFFSET:
+        return None
+    return offset
+
+
+@lru_cache(maxsize=16)
+def _seconds(date: str) -> float | None:
     try:
-        theirs = parsedate_to_datetime(text)
-        offset = theirs.replace(tzinfo=theirs.tzinfo or UTC).timestamp() - service.clock.time()
+        theirs = parsedate_to_datetime(date)
+        return theirs.replace(tzinfo=theirs.tzinfo or UTC).timestamp()
     except (ValueError, OverflowError):
         return None
-    return offset if abs(offset) < LARGEST_OFFSET else None
 
 
 def _back_off(service: Service, error: SecurityCenterError, attempt: int) -> float:

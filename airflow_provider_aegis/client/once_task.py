@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import pendulum
@@ -56,6 +57,11 @@ def classify(status: object) -> Phase:
     """
     if not isinstance(status, str) or not status.strip():
         return Phase.MISSING
+    return _phase_of(status)
+
+
+@lru_cache(maxsize=64)
+def _phase_of(status: str) -> Phase:
     word = "".join(char for char in status.upper() if char.isalnum())
     return STATUS_WORDS.get(word, Phase.UNHEARD)
 

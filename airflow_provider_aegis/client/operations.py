@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from airflow_provider_aegis.client.errors import ConfigurationError
+from airflow_provider_aegis.client.signing import canonical_query, flatten
 
 VERSION = "2018-12-03"
 READ_BEGINNINGS = ("Describe", "Get", "List", "Query", "Check")
@@ -71,12 +73,17 @@ def find_operation(action: str) -> Operation:
     return Operation(action, reads=reads, repeatable=reads)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Call:
     """One operation with its parameters, before anything is flattened or signed."""
 
     operation: Operation
     params: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def query(self) -> str:
+        """The canonical query string, made once however often the call is sent."""
+        return canonical_query(flatten(self.params))
 
 
 def call(action: str, **params: Any) -> Call:

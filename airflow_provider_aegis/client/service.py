@@ -11,6 +11,9 @@ from airflow_provider_aegis.client.credentials import CredentialsProvider
 from airflow_provider_aegis.client.endpoints import Endpoint, Site
 
 
+JITTER = random.Random()
+
+
 class Clock(Protocol):
     """What time it is; tests bring their own."""
 
@@ -43,4 +46,4 @@ class Service:
     site: Site = "china"
     region: str | None = None
     clock: Clock = time
-    rng: random.Random = field(default_factory=random.Random, repr=False)
+    rng: random.Random = field(default=JITTER, repr=False)

@@ -97,7 +97,7 @@ def authorization(
     request = canonical_request(method=method, path=path, query=query, headers=headers, payload_hash=payload_hash)
     string_to_sign = f"{ALGORITHM}\n{sha256_hex(request.encode())}"
     secret = credentials.access_key_secret.encode()
-    signature = hmac.new(secret, string_to_sign.encode(), hashlib.sha256).hexdigest()
+    signature = hmac.digest(secret, string_to_sign.encode(), "sha256").hex()
     signed = ";".join(sorted(name.lower() for name in headers))
     return f"{ALGORITHM} Credential={credentials.access_key_id},SignedHeaders={signed},Signature={signature}"
 

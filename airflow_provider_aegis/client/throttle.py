@@ -72,7 +72,9 @@ def shared_budget(*, account: str, endpoint: str, ceiling: float, now: Callable[
     :param ceiling: requests a second; where two connections to the same account disagree, the lower one counts.
     """
     with _budgets_lock:
-        budget = _budgets.setdefault((account, endpoint), Budget(ceiling, now))
+        budget = _budgets.get((account, endpoint))
+        if budget is None:
+            budget = _budgets[account, endpoint] = Budget(ceiling, now)
         if ceiling < budget.ceiling:
             budget.ceiling, budget.rate = ceiling, min(budget.rate, ceiling)
         return budget

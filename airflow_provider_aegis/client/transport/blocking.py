@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 import time
-from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from requests.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from airflow_provider_aegis.client.answers import Answer
@@ -63,12 +63,9 @@ class BlockingTransport:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._session = requests.Session()
-        self._session.headers.clear()
-        self._session.headers.update(HEADERS)
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        if service.endpoint.scheme == "https":
-            self._session.mount("https://", _TlsAdapter(service.ca_bundle))
+        # A session would read the whole environment for every call, and merge settings that are never set here.
+        self._adapter = _TlsAdapter(service.ca_bundle) if service.endpoint.scheme == "https" else HTTPAdapter()
+        self._proxies = get_environ_proxies(service.endpoint.url, no_proxy=None)
         self._last_used = time.monotonic()
 
     def perform(self, conversation: Conversation[T]) -> T:
@@ -92,7 +89,7 @@ class BlockingTransport:
 
     def close(self) -> None:
         """Close the connection."""
-        self._session.close()
+        self._adapter.close()
 
     def __enter__(self) -> BlockingTransport:
         return self
@@ -104,16 +101,12 @@ class BlockingTransport:
 
     def _send(self, send: Send) -> Answer | SecurityCenterError:
         if time.monotonic() - self._last_used > KEEP_IDLE_SECONDS:
-            self._session.close()
+            self._adapter.close()
+        request = requests.PreparedRequest()
+        request.prepare(method=send.method, url=send.url, headers=HEADERS, auth=SignatureAuth(send.signature))
+        timeout = (send.connect_timeout, send.read_timeout)
         try:
-            with self._session.request(
-                send.method,
-                send.url,
-                auth=SignatureAuth(send.signature),
-                timeout=(send.connect_timeout, send.read_timeout),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
+            with self._adapter.send(request, stream=True, timeout=timeout, proxies=self._proxies) as response:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status_code, headers, _read_body(response))
         except SecurityCenterError as error:
@@ -128,6 +121,9 @@ class _TlsAdapter(HTTPAdapter):
     def __init__(self, ca_bundle: str | None) -> None:
         self._context = tls_context(ca_bundle)
         super().__init__()
+
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
+        """Leave the context as it is: requests would load its own authorities into it at every connection."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)

@@ -106,6 +106,8 @@ def _bounded(seconds: float) -> float | None:
 
 
 async def _read_body(response: aiohttp.ClientResponse) -> bytes:
+    if response.content.is_eof():  # as a rule all of it came with the headers: no need for a timer
+        return response.content.read_nowait()
     chunks: list[bytes] = []
     length = 0
     try:
