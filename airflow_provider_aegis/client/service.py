@@ -10,7 +10,6 @@ from typing import Protocol
 from airflow_provider_aegis.client.credentials import CredentialsProvider
 from airflow_provider_aegis.client.endpoints import Endpoint, Site
 
-
 JITTER = random.Random()
 
 

@@ -165,6 +165,19 @@ def test_a_good_answer_is_returned_unchanged(payload: dict[str, Any], headers: d
     assert read_answer(answer(payload, **headers), READ) == payload
 
 
+@pytest.mark.parametrize(("envelope", "is_error"), [({}, False), ({"HostId": "h"}, True), ({"hostId": "h"}, True)])
+def test_an_unheard_code_on_200_is_an_error_in_the_envelope_of_errors_alone(
+    envelope: dict[str, str], is_error: bool
+) -> None:
+    """Some operations answer a word of their own in Code when all is well."""
+    payload = {"Code": "Unheard.Of", "RequestId": "R", **envelope}
+    if not is_error:
+        assert read_answer(answer(payload), READ) == payload
+        return
+    with pytest.raises(InvalidRequestError):
+        read_answer(answer(payload), READ)
+
+
 NAMES = {
     "RequestId": "R-1",
     "HostId": "h",

@@ -76,9 +76,9 @@ def test_every_answer_tells_the_services_time_but_only_a_refusal_changes_what_re
     assert clock_offsets == ({HOST: 3600} if reply is SKEWED else {})
 
 
-@pytest.mark.parametrize("zone", ["GMT", "UT", "-0000", "+0000"])
-def test_the_services_time_is_understood_in_every_spelling_of_utc(zone: str) -> None:
-    it = stage(failure("IllegalTimestamp", date=f"Fri, 02 Jan 2026 04:04:05 {zone}"), OK)
+@pytest.mark.parametrize("time", ["04:04:05 GMT", "04:04:05 UT", "04:04:05 -0000", "04:04:05", "12:04:05 +0800"])
+def test_the_services_time_is_understood_in_every_spelling(time: str) -> None:
+    it = stage(failure("IllegalTimestamp", date=f"Fri, 02 Jan 2026 {time}"), OK)
     it.perform(exchange(it.service, READ))
     assert clock_offsets == {HOST: 3600}
 

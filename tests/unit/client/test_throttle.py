@@ -194,6 +194,13 @@ def test_a_wait_asked_of_one_call_is_kept_by_the_next() -> None:
     assert begin(clock)[1] == Sleep(7)
 
 
+def test_a_refusal_that_asks_for_no_wait_holds_nobody_up() -> None:
+    clock = FakeClock()
+    first, _ = begin(clock)
+    first.send(failure("Throttling"))
+    assert begin(clock)[1] == Sleep(0.2)
+
+
 def test_a_wait_asked_of_one_call_is_kept_by_those_that_stand_in_the_queue_already() -> None:
     """Their place came before the wait was asked for: used all the same, it meets the next refusal."""
     clock = FakeClock()
