@@ -218,7 +218,7 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
             if self.soft_fail or self.never_fail:
                 raise AirflowSkipException(str(error)) from error
             raise
-        except Exception as error:
+        except Exception as error:  # whatever it is, as BaseSensorOperator.execute does
             if self.never_fail:
                 raise AirflowSkipException(str(error)) from error
             raise
