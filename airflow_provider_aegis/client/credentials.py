@@ -1,4 +1,4 @@
-"""Where keys come from, and when they are fetched afresh: what every source of keys offers, and keys that never change."""
+"""Where keys come from: what every source of keys offers, and keys that never change."""
 
 from __future__ import annotations
 

@@ -25,8 +25,9 @@ from airflow_provider_aegis.client.errors import (
 DISTRIBUTION = "alibabacloud-credentials"
 OLDEST = (1, 0, 9)  # earlier ones take the process's SIGTERM for themselves
 INSTALL = "run: pip install 'airflow-provider-aegis[ram]'"
-# It logs answers word for word, keys included, and hangs its own handlers onto these when it is imported.
-LOGGERS = ("credentials", "alibabacloud-tea")
+# It logs answers word for word, keys included, and hangs its own handlers onto the first two when it is imported. The
+# last logs addresses at DEBUG, and the library puts tokens and signatures into them.
+LOGGERS = ("credentials", "alibabacloud-tea", "urllib3.connectionpool")
 ACTIONS = {
     "ram_role_arn": "AssumeRole",
     "oidc_role_arn": "AssumeRoleWithOIDC",

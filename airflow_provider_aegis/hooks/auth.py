@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_aegis.client.credentials import CredentialsProvider, StaticCredentials
-from airflow_provider_aegis.client.endpoints import Endpoint, is_loopback
+from airflow_provider_aegis.client.endpoints import is_loopback
 from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.vendor_credentials import VendorSource, shared_credentials
@@ -60,12 +60,12 @@ FORMS: dict[str, tuple[re.Pattern[str], str]] = {
 
 
 def credentials_of(
-    values: Mapping[str, Any], *, endpoint: Endpoint, on_secret: Callable[[str], object] | None = None
+    values: Mapping[str, Any], *, host: str | None, on_secret: Callable[[str], object] | None = None
 ) -> CredentialsProvider:
     """Return the provider of keys that a connection describes.
 
     :param values: the fields of the connection; ``None`` or an empty text is none.
-    :param endpoint: where the calls go; its host may be named by ``credentials_uri`` as well.
+    :param host: the name of the host that the connection itself sets; ``credentials_uri`` may lead there as well.
     :param on_secret: told every secret that is obtained.
     :raises ConfigurationError: if a field is missing, cannot be used, or has no use; the text names it.
     """
@@ -89,7 +89,7 @@ def credentials_of(
     if "policy" in given:
         given["policy"] = compact_policy(given["policy"])
     if "credentials_uri" in given:
-        given["credentials_uri"] = check_uri(given["credentials_uri"], endpoint)
+        given["credentials_uri"] = check_uri(given["credentials_uri"], host)
     if "oidc_token_file" in given and not PurePath(given["oidc_token_file"]).is_absolute():
         raise ConfigurationError("extra 'oidc_token_file' must be an absolute path.")
     return shared_credentials(
@@ -134,11 +134,11 @@ def compact_policy(text: str) -> str:
     return json.dumps(policy, separators=(",", ":")).replace(" ", "\\u0020")
 
 
-def check_uri(text: str, endpoint: Endpoint) -> str:
+def check_uri(text: str, host: str | None) -> str:
     """Return the address of a service that hands out keys, with its port.
 
-    :param endpoint: its host is allowed if the connection names it.
-    :raises ConfigurationError: unless it is http(s) on this machine or its link, or https on the connection's own host.
+    :param host: a host name that is allowed besides this machine's own.
+    :raises ConfigurationError: if it is of another form, or leads elsewhere.
     """
     problem = "extra 'credentials_uri' must be an address as http://127.0.0.1:8080/path, without user and fragment"
     try:
@@ -152,7 +152,7 @@ def check_uri(text: str, endpoint: Endpoint) -> str:
         raise ConfigurationError(f"{problem}.")
     if ":" in name:
         raise ConfigurationError("extra 'credentials_uri': the vendor's library takes no IPv6 address.")
-    if not (is_loopback(name) or _is_link_local(name) or name == endpoint.host.partition(":")[0]):
+    if not (is_loopback(name) or _is_link_local(name) or name == host):
         raise ConfigurationError(
             "extra 'credentials_uri' must lead to this machine (loopback or link-local) or to the connection's host."
         )

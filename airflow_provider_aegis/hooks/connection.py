@@ -81,7 +81,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         name="role_arn",
         label="Role ARN",
-        description="ram_role_arn, oidc_role_arn: the role to assume, as acs:ram::<account>:role/<name>; it may be one "
+        description="ram_role_arn, oidc_role_arn: the role to assume, as acs:ram::1234567890:role/scanner; it may be one "
         "of another account.",
     ),
     Field(
@@ -93,8 +93,8 @@ FIELDS: tuple[Field, ...] = (
     Field(
         name="role_session_expiration",
         label="Role session seconds",
-        description="ram_role_arn, oidc_role_arn: how long keys of the role live, up to what the role allows; others are "
-        "fetched before they expire. 3600 if empty.",
+        description="ram_role_arn, oidc_role_arn: how long keys of the role live, up to what the role allows. "
+        "3600 if empty.",
         schema={"type": ["number", "null"], "minimum": 900, "maximum": 43200},
     ),
     Field(
@@ -110,7 +110,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         name="oidc_provider_arn",
         label="OIDC provider ARN",
-        description="oidc_role_arn: the identity provider, as acs:ram::<account>:oidc-provider/<name>.",
+        description="oidc_role_arn: the identity provider, as acs:ram::1234567890:oidc-provider/ack.",
     ),
     Field(
         name="oidc_token_file",
@@ -229,7 +229,9 @@ def _parse(conn: AirflowConnection, region: str | None, on_secret: Callable[[str
     return Service(
         endpoint=endpoint,
         credentials=credentials_of(
-            {**values, "login": login, "password": password}, endpoint=endpoint, on_secret=on_secret
+            {**values, "login": login, "password": password},
+            host=endpoint.host.partition(":")[0] if host else None,
+            on_secret=on_secret,
         ),
         connect_timeout=values["connect_timeout"],
         read_timeout=values["read_timeout"],
