@@ -81,8 +81,8 @@ FIELDS: tuple[Field, ...] = (
     Field(
         name="role_arn",
         label="Role ARN",
-        description="ram_role_arn, oidc_role_arn: the role to assume, as acs:ram::1234567890:role/scanner; it may be one "
-        "of another account.",
+        description="ram_role_arn, oidc_role_arn: the role to assume, as acs:ram::1234567890:role/scanner; it may "
+        "be one of another account.",
     ),
     Field(
         name="role_session_name",
