@@ -7,8 +7,12 @@ import pytest
 from airflow_provider_aegis.__main__ import main
 from airflow_provider_aegis.cli import probe
 from airflow_provider_aegis.cli.probe import PROBES, Finding, State, examine
+from airflow_provider_aegis.client.credentials import StaticCredentials
+from airflow_provider_aegis.client.errors import UnreachableError
 from airflow_provider_aegis.client.operations import OPERATIONS
+from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.emulator import Emulator, Fault
+from airflow_provider_aegis.hooks.aegis import AegisHook
 from airflow_provider_aegis.policy import operations_of
 
 WRITES = {"GenerateOnceTask", "CancelOnceTask"}
@@ -71,7 +75,7 @@ def test_what_is_not_security_center_is_a_wrong_endpoint(fault: Fault, sas: Emul
     assert found["keys"].state is State.NOT_TRIED
 
 
-def test_an_endpoint_that_is_not_reached(sas: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endpoint_that_is_not_reached(sas: Emulator) -> None:
     sas.refuse_connections()
     found = findings()
     assert wrong(found) == {"endpoint"}
@@ -114,6 +118,18 @@ def test_a_field_that_cannot_be_used(sas: Emulator, monkeypatch: pytest.MonkeyPa
     found = findings()
     assert wrong(found) == {"connection"}
     assert "read_timeout" in found["connection"].details
+
+
+def test_keys_that_cannot_be_fetched(sas: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: StaticCredentials, *, refused: Credentials | None = None) -> Credentials:
+        raise UnreachableError("the service that hands out keys is not there")
+
+    hook = AegisHook()
+    monkeypatch.setattr(AegisHook, "service", hook.service)
+    monkeypatch.setattr(StaticCredentials, "get", refuse)
+    found = findings()
+    assert list(found) == ["connection", "keys"]
+    assert "hands out keys is not there" in found["keys"].details
 
 
 def test_a_probe_gives_up_in_time(sas: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
