@@ -45,4 +45,6 @@ def get_provider_info() -> dict[str, Any]:
             "airflow_provider_aegis.links.security_center.SecurityCenterLink",
             "airflow_provider_aegis.links.security_center.RequestDiagnosisLink",
         ],
+        # Airflow 3.2 and later; the ones before do not look at it.
+        "cli": ["airflow_provider_aegis.cli.get_cli_commands"],
     }

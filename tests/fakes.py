@@ -48,16 +48,20 @@ class FakeClock:
 
 @dataclass
 class FakeCredentials:
-    """Hands out one pair of keys after another, a new one at every refresh."""
+    """Hands out one pair of keys after another, a new one whenever the last was refused."""
 
     keys: list[Credentials] = field(default_factory=lambda: [KEYS])
     blocks: bool = False
     refreshes: list[bool] = field(default_factory=list)
 
-    def get(self, *, refresh: bool = False) -> Credentials:
-        self.refreshes.append(refresh)
-        if refresh and len(self.keys) > 1:
-            self.keys.pop(0)
+    @property
+    def account(self) -> str:
+        return self.keys[0].access_key_id
+
+    def get(self, *, refused: Credentials | None = None) -> Credentials:
+        self.refreshes.append(refused is not None)
+        if refused and len(self.keys) > 1:
+            self.keys.remove(refused)
         return self.keys[0]
 
 
@@ -135,9 +139,12 @@ class Stage:
                 self.slept.append(seconds)
                 self.clock.advance(seconds)
                 return None
-            case Authenticate(refresh):
-                self.refreshes.append(refresh)
-                return self.service.credentials.get(refresh=refresh)
+            case Authenticate(refused):
+                self.refreshes.append(refused is not None)
+                try:
+                    return self.service.credentials.get(refused=refused)
+                except SecurityCenterError as error:
+                    return error
         self.sent.append(command)
         assert self.replies, f"request {len(self.sent)} was not expected"
         reply = self.replies.pop(0)

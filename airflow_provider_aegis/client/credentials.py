@@ -1,4 +1,4 @@
-"""Where keys come from, and when they are fetched afresh."""
+"""Where keys come from: what every source of keys offers, and keys that never change."""
 
 from __future__ import annotations
 
@@ -14,13 +14,19 @@ class CredentialsProvider(Protocol):
 
     @property
     def blocks(self) -> bool:
-        """Whether ``get`` may wait for something, so that an event loop must not call it itself."""
+        """Whether ``get`` may wait for something now, so that an event loop must not call it itself."""
         ...
 
-    def get(self, *, refresh: bool = False) -> Credentials:
+    @property
+    def account(self) -> str:
+        """What stays the same when the keys change; everything of one account shares a request budget."""
+        ...
+
+    def get(self, *, refused: Credentials | None = None) -> Credentials:
         """Return the keys.
 
-        :param refresh: the service said that the last ones have expired.
+        :param refused: keys of which the service said that they have expired; others are handed out if there are any.
+        :raises SecurityCenterError: if the service that hands out keys has none, or does not answer.
         """
         ...
 
@@ -35,7 +41,12 @@ class StaticCredentials:
     credentials: Credentials
     blocks: ClassVar[bool] = False
 
-    def get(self, *, refresh: bool = False) -> Credentials:  # noqa: ARG002  (there is nowhere to fetch others from)
+    @property
+    def account(self) -> str:
+        """The AccessKey ID."""
+        return self.credentials.access_key_id
+
+    def get(self, *, refused: Credentials | None = None) -> Credentials:  # noqa: ARG002  (there are no others)
         """Return the keys as they are."""
         keys = self.credentials
         for name, value in (

@@ -84,9 +84,9 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True)
 class Authenticate:
-    """Wanted: keys, fresh ones if the last have expired. Comes back as :class:`Credentials`, or as an error."""
+    """Wanted: keys, others than those that were refused. Comes back as :class:`Credentials`, or as an error."""
 
-    refresh: bool = False
+    refused: Credentials | None = None
 
 
 T = TypeVar("T")
@@ -111,13 +111,12 @@ def exchange(service: Service, call: Call, *, deadline: float | None = None) -> 
     url = f"{service.endpoint.url}?{call.query}" if call.query else service.endpoint.url
     attempts = _Attempts()
     error: SecurityCenterError | None = None
+    credentials: Credentials | None = None
     while True:
-        credentials = yield Authenticate(refresh=isinstance(error, ExpiredTokenError))
-        if isinstance(credentials, SecurityCenterError):
-            raise credentials
-        assert isinstance(credentials, Credentials)
+        refused = credentials if isinstance(error, ExpiredTokenError) else None
+        credentials = yield from _authenticate(service, call, refused, attempts, deadline)
         budget = shared_budget(
-            account=credentials.access_key_id,
+            account=service.credentials.account,
             endpoint=service.endpoint.host,
             ceiling=service.max_requests_per_second,
             now=service.clock.monotonic,
@@ -149,6 +148,23 @@ class _Attempts:
     number: int = 0
     corrected: bool = False
     refreshed: bool = False
+
+
+def _authenticate(
+    service: Service, call: Call, refused: Credentials | None, attempts: _Attempts, deadline: float | None
+) -> Conversation[Credentials]:
+    """Ask for keys, and again while the service that hands them out cannot be reached: nothing has been sent yet."""
+    while True:
+        reply = yield Authenticate(refused)
+        if isinstance(reply, Credentials):
+            return reply
+        assert isinstance(reply, SecurityCenterError)
+        attempts.number += 1
+        if attempts.number >= MAX_ATTEMPTS or not reply.transient:
+            raise reply
+        delay = _back_off(service, reply, attempts.number)
+        _check_time(service, delay, deadline, reply, call)
+        yield Sleep(delay)
 
 
 def _await_turn(

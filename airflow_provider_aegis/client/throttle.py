@@ -7,11 +7,14 @@ none slows down when the service says so.
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 
 SLOWEST = 0.2
 SLOW_DOWN = 0.5
 SPEED_UP = 0.1
+# Budgets that are remembered; the one that was not used for longest is forgotten first.
+MOST_BUDGETS = 256
 
 
 class Budget:
@@ -61,20 +64,23 @@ class Budget:
             self.rate = min(self.ceiling, self.rate + SPEED_UP)
 
 
-_budgets: dict[tuple[str, str], Budget] = {}
+_budgets: OrderedDict[tuple[str, str], Budget] = OrderedDict()
 _budgets_lock = threading.RLock()
 
 
 def shared_budget(*, account: str, endpoint: str, ceiling: float, now: Callable[[], float]) -> Budget:
     """Return this process's budget for an account at an endpoint.
 
-    :param account: AccessKey ID.
+    :param account: what stays the same when its keys change.
     :param ceiling: requests a second; where two connections to the same account disagree, the lower one counts.
     """
     with _budgets_lock:
         budget = _budgets.get((account, endpoint))
         if budget is None:
             budget = _budgets[account, endpoint] = Budget(ceiling, now)
+        _budgets.move_to_end((account, endpoint))
+        while len(_budgets) > MOST_BUDGETS:
+            _budgets.popitem(last=False)
         if ceiling < budget.ceiling:
             budget.ceiling, budget.rate = ceiling, min(budget.rate, ceiling)
         return budget

@@ -26,6 +26,13 @@ T = TypeVar("T")
 TEST_SECONDS = 20.0
 
 
+def _mask(secret: str) -> None:
+    """Hand a secret to Airflow's masker; not for an event loop, as it may ask the process that supervises this one."""
+    from airflow.providers.common.compat.sdk import mask_secret
+
+    mask_secret(secret)
+
+
 class AegisHook(BaseHook):
     """Calls Alibaba Cloud Security Center (Sas 2018-12-03) with the keys of an Airflow connection.
 
@@ -58,7 +65,7 @@ class AegisHook(BaseHook):
         except AirflowNotFoundException as error:
             raise self._undefined() from error
         _ = conn.extra_dejson  # reading it hands its secrets to Airflow's masker
-        return parse_connection(conn, region=self.region)
+        return parse_connection(conn, region=self.region, on_secret=_mask)
 
     async def aget_service(self) -> Service:
         """Read the connection on an event loop, without holding it up.
@@ -72,7 +79,7 @@ class AegisHook(BaseHook):
         except AirflowNotFoundException as error:
             raise self._undefined() from error
         _ = await conn.aextra_dejson() if hasattr(conn, "aextra_dejson") else conn.extra_dejson
-        return parse_connection(conn, region=self.region)
+        return parse_connection(conn, region=self.region, on_secret=_mask)
 
     def perform(self, conversation: Conversation[T]) -> T:
         """Carry one of the client's conversations through."""

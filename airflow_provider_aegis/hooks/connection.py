@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from airflow_provider_aegis.client.credentials import StaticCredentials
 from airflow_provider_aegis.client.endpoints import INTERNATIONAL, resolve_endpoint
 from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.service import Service
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.hooks.auth import AUTH_FIELDS, AUTH_TYPES, DEFAULT_SESSION_NAME, credentials_of
 
 CONN_TYPE = "aegis"
 CONN_NAME = "aegis_default"
 HOOK_NAME = "Alibaba Cloud Security Center"
 # The official provider's type; its connections hold the keys in the extra, and the endpoint of another product.
 ALIBABA_CONN_TYPE = "alibaba_cloud"
+BORROWED_OTHERWISE = ("auth_type", *(name for name in AUTH_FIELDS if name != "security_token"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,11 @@ def _seconds(most: float) -> dict[str, Any]:
 
 
 FIELDS: tuple[Field, ...] = (
-    Field(name="login", label="AccessKey ID", description="The AccessKey ID of a RAM user, or of temporary keys."),
+    Field(
+        name="login",
+        label="AccessKey ID",
+        description="The AccessKey ID of a RAM user, of temporary keys, or of what assumes the role of ram_role_arn.",
+    ),
     Field(name="password", label="AccessKey secret", description="The secret that belongs to the AccessKey ID."),
     Field(
         name="host",
@@ -62,10 +66,67 @@ FIELDS: tuple[Field, ...] = (
         "the control plane of China, all others to the international one; a task exists only on the one that made it.",
     ),
     Field(
+        name="auth_type",
+        label="Keys come from",
+        description="Where the keys come from. Empty: login and password are an AccessKey, with an STS token temporary "
+        "keys (access_key, sts). All others need airflow-provider-aegis[ram].",
+        schema={"type": ["string", "null"], "enum": [*AUTH_TYPES]},
+    ),
+    Field(
         name="security_token",
         label="STS token",
-        description="Only with temporary keys: the token that came with them.",
+        description="sts: the token that came with the temporary keys.",
         schema={"type": ["string", "null"], "format": "password"},
+    ),
+    Field(
+        name="role_arn",
+        label="Role ARN",
+        description="ram_role_arn, oidc_role_arn: the role to assume, as acs:ram::1234567890:role/scanner; it may "
+        "be one of another account.",
+    ),
+    Field(
+        name="role_session_name",
+        label="Role session name",
+        description="ram_role_arn, oidc_role_arn: the name that ActionTrail shows for what the role does. "
+        f"Default: {DEFAULT_SESSION_NAME}.",
+    ),
+    Field(
+        name="role_session_expiration",
+        label="Role session seconds",
+        description="ram_role_arn, oidc_role_arn: how long keys of the role live, up to what the role allows. "
+        "3600 if empty.",
+        schema={"type": ["number", "null"], "minimum": 900, "maximum": 43200},
+    ),
+    Field(
+        name="external_id",
+        label="External ID",
+        description="ram_role_arn: the external ID that the role's trust policy asks for.",
+    ),
+    Field(
+        name="policy",
+        label="Session policy",
+        description="ram_role_arn, oidc_role_arn: a RAM policy (JSON) that narrows what the role may do.",
+    ),
+    Field(
+        name="oidc_provider_arn",
+        label="OIDC provider ARN",
+        description="oidc_role_arn: the identity provider, as acs:ram::1234567890:oidc-provider/ack.",
+    ),
+    Field(
+        name="oidc_token_file",
+        label="OIDC token file",
+        description="oidc_role_arn: absolute path of the file with the token; it is read whenever keys are fetched.",
+    ),
+    Field(
+        name="role_name",
+        label="Instance role",
+        description="ecs_ram_role: the role that is attached to the machine. The metadata service is asked if empty.",
+    ),
+    Field(
+        name="credentials_uri",
+        label="Credentials URI",
+        description="credentials_uri: address of a service that hands out keys, on this machine (loopback or "
+        "link-local) or on the host of this connection.",
     ),
     Field(
         name="connect_timeout",
@@ -137,35 +198,41 @@ def ui_field_behaviour() -> dict[str, Any]:
     }
 
 
-def parse_connection(conn: AirflowConnection, *, region: str | None = None) -> Service:
+def parse_connection(
+    conn: AirflowConnection, *, region: str | None = None, on_secret: Callable[[str], object] | None = None
+) -> Service:
     """Read a connection.
 
     :param region: wins over the connection's own region, and never over its host.
+    :param on_secret: told every secret that is obtained with what the connection says.
     :raises ConfigurationError: if a field cannot be used; the text names the connection and the field.
     """
     try:
-        return _parse(conn, region)
+        return _parse(conn, region, on_secret)
     except ConfigurationError as error:
         raise ConfigurationError(f"Connection {conn.conn_id!r}: {error}") from error
 
 
-def _parse(conn: AirflowConnection, region: str | None) -> Service:
-
+def _parse(conn: AirflowConnection, region: str | None, on_secret: Callable[[str], object] | None) -> Service:
     extra = _extra_of(conn)
     borrowed = conn.conn_type == ALIBABA_CONN_TYPE
     login, password = (
         (extra.get("access_key_id"), extra.get("access_key_secret")) if borrowed else (conn.login, conn.password)
     )
+    if borrowed:  # their auth_type is of other words, and all of their connections hold an AccessKey
+        extra = {name: value for name, value in extra.items() if name not in BORROWED_OTHERWISE}
     values = {one.name: _read(one, extra.get(one.name)) for one in FIELDS if not one.standard}
     region = region or values["region"]
     host, port = (None, None) if borrowed else (conn.host, conn.port)
     endpoint = resolve_endpoint(region=region, host=host, port=port)
     plane = resolve_endpoint(region=region, host=None) if region else endpoint
-    credentials = StaticCredentials(Credentials(login or "", password or "", values["security_token"]))
-    credentials.get()
     return Service(
         endpoint=endpoint,
-        credentials=credentials,
+        credentials=credentials_of(
+            {**values, "login": login, "password": password},
+            host=endpoint.host.partition(":")[0] if host else None,
+            on_secret=on_secret,
+        ),
         connect_timeout=values["connect_timeout"],
         read_timeout=values["read_timeout"],
         ca_bundle=values["ca_bundle"],

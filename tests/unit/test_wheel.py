@@ -51,6 +51,7 @@ def test_it_needs_these_and_no_upper_bounds(wheel: ZipFile) -> None:
     assert metadata["License-Expression"] == "Apache-2.0"
     assert set(metadata.get_all("Requires-Dist", [])) == {
         "aiohttp>=3.10",
+        "alibabacloud-credentials>=1.0.9; extra == 'ram'",
         "apache-airflow-providers-common-compat>=1.23",
         "apache-airflow>=2.11.0",
         "pendulum>=3.0",

@@ -23,6 +23,7 @@ from airflow_provider_aegis.client.errors import (
 )
 from airflow_provider_aegis.client.exchange import Authenticate, Conversation, Reply, Send, Signature, Sleep
 from airflow_provider_aegis.client.service import Service
+from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.transport import (
     HEADERS,
     KEEP_IDLE_SECONDS,
@@ -80,8 +81,8 @@ class BlockingTransport:
                     case Sleep(seconds):
                         time.sleep(seconds)
                         reply = None
-                    case Authenticate(refresh):
-                        reply = self._service.credentials.get(refresh=refresh)
+                    case Authenticate(refused):
+                        reply = self._authenticate(refused)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
         finally:
@@ -98,6 +99,12 @@ class BlockingTransport:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _authenticate(self, refused: Credentials | None) -> Credentials | SecurityCenterError:
+        try:
+            return self._service.credentials.get(refused=refused)
+        except SecurityCenterError as error:
+            return error
 
     def _send(self, send: Send) -> Answer | SecurityCenterError:
         if time.monotonic() - self._last_used > KEEP_IDLE_SECONDS:

@@ -12,10 +12,11 @@ SECRET, TOKEN = "a-very-secret-secret", "a-very-secret-token"
 KEYS = Credentials("LTAI-id", SECRET, TOKEN)
 
 
-@pytest.mark.parametrize("refresh", [False, True])
-def test_keys_of_a_connection_are_handed_out_as_they_are(refresh: bool) -> None:
+@pytest.mark.parametrize("refused", [None, KEYS])
+def test_keys_of_a_connection_are_handed_out_as_they_are(refused: Credentials | None) -> None:
     provider = StaticCredentials(KEYS)
-    assert provider.get(refresh=refresh) == KEYS
+    assert provider.get(refused=refused) == KEYS
+    assert provider.account == "LTAI-id"
     assert not provider.blocks
 
 

@@ -9,14 +9,22 @@ import pytest
 from airflow_provider_aegis.client import exchange as module
 from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.errors import (
+    AuthenticationError,
     NoAnswerError,
     SecurityCenterError,
     ServiceError,
     ThrottledError,
     UnreachableError,
 )
-from airflow_provider_aegis.client.exchange import LONGEST_RETRY_AFTER, MAX_ATTEMPTS, Authenticate, exchange
-from airflow_provider_aegis.client.operations import call
+from airflow_provider_aegis.client.exchange import (
+    LONGEST_RETRY_AFTER,
+    MAX_ATTEMPTS,
+    Authenticate,
+    Send,
+    Sleep,
+    exchange,
+)
+from airflow_provider_aegis.client.operations import Call, call
 from tests.fakes import BROKEN, CANCEL, HOST, KEYS, OK, READ, SKEWED, STALE, START, dates, failure, stage, throttled
 
 # The request
@@ -50,7 +58,27 @@ def test_the_keys_are_asked_for_before_every_attempt() -> None:
 
 def test_without_keys_nothing_is_sent() -> None:
     conversation = exchange(stage().service, READ)
-    assert next(conversation) == Authenticate(refresh=False)
+    assert next(conversation) == Authenticate(refused=None)
+    with pytest.raises(AuthenticationError, match="no keys"):
+        conversation.send(AuthenticationError("no keys"))
+
+
+@pytest.mark.parametrize("call", [READ, START])
+def test_keys_that_cannot_be_fetched_now_are_asked_for_again(call: Call) -> None:
+    conversation = exchange(stage().service, call)
+    next(conversation)
+    assert isinstance(conversation.send(UnreachableError("no keys")), Sleep)
+    assert next(conversation) == Authenticate()
+    assert isinstance(conversation.send(KEYS), Send)
+
+
+@pytest.mark.parametrize("call", [READ, START])
+def test_keys_are_asked_for_only_so_often_and_a_write_is_not_in_doubt_for_it(call: Call) -> None:
+    conversation = exchange(stage().service, call)
+    for _ in range(MAX_ATTEMPTS - 1):
+        next(conversation)
+        conversation.send(UnreachableError("no keys"))
+    next(conversation)
     with pytest.raises(UnreachableError, match="no keys"):
         conversation.send(UnreachableError("no keys"))
 

@@ -126,6 +126,25 @@ def test_a_budget_is_shared_by_account_and_endpoint() -> None:
     assert len(set(in_threads(lambda: share(account="third"), 200))) == 1
 
 
+def test_only_so_many_budgets_are_remembered_and_those_in_use_are() -> None:
+    kept = share()
+    for number in range(2 * throttle.MOST_BUDGETS):
+        share(account=f"account {number}")
+        assert share() is kept
+    assert len(throttle._budgets) == throttle.MOST_BUDGETS
+
+
+def test_keys_that_change_keep_the_budget_of_their_account() -> None:
+    class Role(FakeCredentials):
+        account = "account 1"
+
+    keys = Role([Credentials("first", "s", "t"), Credentials("second", "s", "t")])
+    stage = Stage(service(credentials=keys), [failure("InvalidSecurityToken.Expired"), answer({})])
+    stage.perform(exchange(stage.service, READ))
+    assert [send.signature.credentials.access_key_id for send in stage.sent] == ["first", "second"]
+    assert [account for account, _ in throttle._budgets] == ["account 1"]
+
+
 def test_the_lower_ceiling_wins() -> None:
     budget = share(ceiling=5)
     share(ceiling=2)

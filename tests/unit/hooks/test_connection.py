@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,10 @@ import pytest
 
 from airflow_provider_aegis.client.endpoints import CHINA, INTERNATIONAL
 from airflow_provider_aegis.client.errors import ConfigurationError
+from airflow_provider_aegis.hooks.auth import AUTH_TYPES
 from airflow_provider_aegis.hooks.connection import FIELDS, conn_fields, parse_connection
+
+README = Path(__file__).parents[3] / "README.md"
 
 
 def connection(**fields: Any) -> Any:
@@ -118,10 +122,131 @@ def test_what_cannot_be_used_is_named(fields: dict[str, Any], named: str) -> Non
     assert "secret'" not in str(caught.value)
 
 
+ROLE = "acs:ram::1234567890:role/scanner"
+PROVIDER = "acs:ram::1234567890:oidc-provider/ack"
+LOCAL = "http://127.0.0.1:8080/keys"
+
+
+def auth(auth_type: str, **more: Any) -> dict[str, Any]:
+    """A connection whose keys come from elsewhere."""
+    keys = {name: more.pop(name, None) for name in ("login", "password")}
+    host = more.pop("host", None)
+    return {**keys, "host": host, "extra": {"region": "cn-hangzhou", "auth_type": auth_type, **more}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "account"),
+    [
+        (auth("access_key", login="id", password="s"), "id"),
+        (auth("sts", login="id", password="s", security_token="t"), "id"),
+        (auth("ram_role_arn", login="id", password="s", role_arn=ROLE), "account 1234567890"),
+        (auth("ram_role_arn", role_arn=ROLE, role_session_expiration="900", external_id="x-1"), "account 1234567890"),
+        (
+            auth("oidc_role_arn", role_arn=ROLE, oidc_provider_arn=PROVIDER, oidc_token_file="/token"),
+            "account 1234567890",
+        ),
+        (auth("ecs_ram_role"), "ecs_ram_role"),
+        (auth("ecs_ram_role", role_name="scanner"), "ecs_ram_role scanner"),
+        (auth("credentials_uri", credentials_uri=LOCAL), f"credentials_uri {LOCAL}"),
+        (auth("default"), "default"),
+    ],
+)
+def test_every_auth_type_is_read_without_asking_anybody(fields: dict[str, Any], account: str) -> None:
+    service = parse_connection(connection(**fields))
+    assert service.credentials.account == account
+    again = parse_connection(connection(**fields), region="eu-central-1")
+    assert fields["extra"]["auth_type"] in ("access_key", "sts") or again.credentials is service.credentials
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        (auth("magic"), "'auth_type' must be one of access_key, sts, ram_role_arn"),
+        (auth("access_key"), r"login \(AccessKey ID\) is empty"),
+        (auth("access_key", login="id", password="s", security_token="t"), "'security_token' is set.* no use"),
+        (auth("sts", login="id", password="s"), "'security_token' is empty"),
+        (auth("ram_role_arn"), "'role_arn' is empty, and auth_type 'ram_role_arn' needs it"),
+        (auth("ram_role_arn", login="id", role_arn=ROLE), "password .* is empty"),
+        (auth("ram_role_arn", role_arn="scanner"), "'role_arn' is not of the form acs:ram"),
+        (auth("ram_role_arn", role_arn=ROLE, role_session_name="two words"), "'role_session_name' is not"),
+        (auth("ram_role_arn", role_arn=ROLE, role_session_expiration=60), "'role_session_expiration' must be a number"),
+        (auth("ram_role_arn", role_arn=ROLE, external_id="a b"), "'external_id' is not"),
+        (auth("ram_role_arn", role_arn=ROLE, policy="{"), "'policy' must be a JSON object"),
+        (auth("ram_role_arn", role_arn=ROLE, policy="[]"), "'policy' must be a JSON object"),
+        (auth("ram_role_arn", role_arn=ROLE, oidc_token_file="/t"), "'oidc_token_file' is set.* no use"),
+        (auth("oidc_role_arn", role_arn=ROLE, oidc_token_file="/t"), "'oidc_provider_arn' is empty"),
+        (auth("oidc_role_arn", role_arn=ROLE, oidc_provider_arn=PROVIDER), "'oidc_token_file' is empty"),
+        (
+            auth("oidc_role_arn", role_arn=ROLE, oidc_provider_arn=PROVIDER, oidc_token_file="token"),
+            "'oidc_token_file' must be an absolute path",
+        ),
+        (auth("oidc_role_arn", role_arn=ROLE, oidc_provider_arn=ROLE, oidc_token_file="/t"), "'oidc_provider_arn' is"),
+        (auth("ecs_ram_role", login="id"), "login .* no use"),
+        (auth("ecs_ram_role", role_name="../x"), "'role_name' is not"),
+        (auth("credentials_uri"), "'credentials_uri' is empty"),
+        (auth("default", role_arn=ROLE), "'role_arn' is set, and auth_type 'default' has no use"),
+        ({"extra": {"region": "cn-hangzhou", "role_arn": ROLE}}, "'role_arn' is set, and auth_type 'access_key'"),
+    ],
+)
+def test_what_does_not_fit_the_auth_type_is_named(fields: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"(?s)Connection 'c': .*{named}"):
+        parse_connection(connection(**fields))
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        LOCAL,
+        "http://localhost/keys?x=1",
+        "http://169.254.170.2:80/v2/keys",
+        "https://127.0.0.1/keys",
+        "https://tds.vpc-proxy.aliyuncs.com/keys",
+    ],
+)
+def test_a_credentials_uri_leads_to_this_machine_or_the_connections_host(uri: str) -> None:
+    parse_connection(connection(**auth("credentials_uri", credentials_uri=uri, host="tds.vpc-proxy.aliyuncs.com")))
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://keys.example/keys",
+        "http://10.0.0.1/keys",
+        "http://127.0.0.1@keys.example/",
+        "http://user:pass@127.0.0.1/",
+        "http://127.0.0.1.keys.example/",
+        "http://keys.example\\@127.0.0.1/",
+        "ftp://127.0.0.1/keys",
+        "file:///etc/passwd",
+        "127.0.0.1/keys",
+        "http://[::1]/keys",
+        "http://127.0.0.1:99999/",
+        "http://127.0.0.1/#x",
+        "http://127.0.0.1/a b",
+    ],
+)
+def test_a_credentials_uri_to_anywhere_else_is_refused(uri: str) -> None:
+    with pytest.raises(ConfigurationError, match="'credentials_uri'"):
+        parse_connection(connection(**auth("credentials_uri", credentials_uri=uri)))
+
+
+def test_a_region_of_a_dag_does_not_let_the_regions_host_hand_out_keys() -> None:
+    fields = auth("credentials_uri", credentials_uri=f"https://{CHINA}/keys")
+    with pytest.raises(ConfigurationError, match="'credentials_uri'"):
+        parse_connection(connection(**fields))
+
+
 def test_no_secret_is_in_a_repr() -> None:
     extra = {"region": "cn-hangzhou", "security_token": "hidden-token"}
     text = repr(parse_connection(connection(password="hidden-key", extra=extra)))
     assert "hidden" not in text
+
+
+def test_no_secret_of_a_role_is_in_a_repr() -> None:
+    fields = auth("ram_role_arn", login="id", password="hidden-key", role_arn=ROLE, external_id="hidden-external")
+    assert "hidden" not in repr(parse_connection(connection(**fields)))
+    fields = auth("credentials_uri", credentials_uri=f"{LOCAL}?token=hidden")
+    assert "hidden" not in repr(parse_connection(connection(**fields)))
 
 
 def test_secret_extras_have_names_that_airflow_masks() -> None:
@@ -135,3 +260,11 @@ def test_every_extra_of_the_table_is_in_the_form_with_its_default() -> None:
     for one in FIELDS:
         if one.name in form:
             assert form[one.name]["schema"].get("default") == one.default
+
+
+def test_the_readme_has_an_example_of_every_auth_type_that_can_be_read() -> None:
+    lines = [line for line in README.read_text().splitlines() if line.startswith('{"conn_type": "aegis"')]
+    examples = [json.loads(line) for line in lines]
+    assert {example["extra"]["auth_type"] for example in examples} == set(AUTH_TYPES)
+    for example in examples:
+        parse_connection(connection(**{"login": None, "password": None, **example}))

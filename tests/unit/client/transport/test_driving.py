@@ -39,7 +39,7 @@ def test_keys_are_fetched_when_a_conversation_asks_for_them(driver: Driver, refr
     keys = FakeCredentials([Credentials("old", "s"), Credentials("new", "s")])
 
     def conversation() -> Conversation[object]:
-        return (yield Authenticate(refresh))
+        return (yield Authenticate(Credentials("old", "s") if refresh else None))
 
     got = driver.perform(service_at(ADDRESS, credentials=keys), conversation())
     assert got == Credentials("new" if refresh else "old", "s")
@@ -77,7 +77,9 @@ class NoKeys:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def get(self, *, refresh: bool = False) -> Credentials:
+    account = "nobody"
+
+    def get(self, *, refused: Credentials | None = None) -> Credentials:
         raise self.error
 
 
@@ -88,18 +90,30 @@ def closing(closed: list[bool], first: Authenticate | Sleep) -> Conversation[Non
         closed.append(True)
 
 
-@pytest.mark.parametrize("error", [ConfigurationError("no keys"), UnreachableError("no keys")], ids=["wrong", "down"])
-@pytest.mark.parametrize("blocks", [False, True])
-def test_a_provider_without_keys_ends_the_conversation_with_its_error(
-    driver: Driver, error: Exception, blocks: bool
-) -> None:
-    closed: list[bool] = []
+def without_keys(error: Exception, blocks: bool) -> CredentialsProvider:
     provider = NoKeys(error)
     provider.blocks = blocks
-    keys: CredentialsProvider = provider
-    with pytest.raises(type(error), match="no keys"):
+    return provider
+
+
+@pytest.mark.parametrize("blocks", [False, True])
+def test_settings_that_lead_to_no_keys_end_the_conversation(driver: Driver, blocks: bool) -> None:
+    closed: list[bool] = []
+    keys = without_keys(ConfigurationError("no keys"), blocks)
+    with pytest.raises(ConfigurationError, match="no keys"):
         driver.perform(service_at(ADDRESS, credentials=keys), closing(closed, Authenticate()))
     assert closed == [True]
+
+
+@pytest.mark.parametrize("blocks", [False, True])
+def test_what_stood_in_the_way_of_keys_is_told(driver: Driver, blocks: bool) -> None:
+    error = UnreachableError("no keys")
+
+    def conversation() -> Conversation[list[str]]:
+        return [repr((yield Authenticate())), repr((yield Authenticate()))]
+
+    keys = without_keys(error, blocks)
+    assert driver.perform(service_at(ADDRESS, credentials=keys), conversation()) == [repr(error)] * 2
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit, ZeroDivisionError])

@@ -190,8 +190,9 @@ def test_keys_that_have_to_be_waited_for_are_fetched_in_a_thread() -> None:
         def __init__(self, blocks: bool) -> None:
             self.blocks = blocks
             self.thread = 0
+            self.account = "id"
 
-        def get(self, *, refresh: bool = False) -> Credentials:
+        def get(self, *, refused: Credentials | None = None) -> Credentials:
             self.thread = threading.get_ident()
             return KEYS
 
@@ -268,8 +269,9 @@ def test_a_cancellation_passes_through_and_closes_the_conversation(command: str)
 
     class Waiting:
         blocks = True
+        account = "id"
 
-        def get(self, *, refresh: bool = False) -> Credentials:
+        def get(self, *, refused: Credentials | None = None) -> Credentials:
             release.wait(5)
             return KEYS
 

@@ -1,0 +1,21 @@
+"""``airflow aegis policy``: the RAM policy to copy."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+
+from airflow_provider_aegis.client.errors import ConfigurationError
+from airflow_provider_aegis.policy import ram_policy
+
+
+def policy(arguments: Namespace) -> None:
+    """Print the policy of the operators that are named.
+
+    :param arguments: with ``operator``, a list of names or ``None``.
+    """
+    try:
+        document = ram_policy(*arguments.operator or ())
+    except ConfigurationError as error:
+        raise SystemExit(str(error)) from None
+    print(json.dumps(document, indent=2))

@@ -1,0 +1,152 @@
+"""What a connection can do, found out with reads that change nothing and ask for nothing that exists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from airflow_provider_aegis.client.errors import (
+    AuthenticationError,
+    ClockError,
+    ConfigurationError,
+    InvalidRequestError,
+    PermissionDeniedError,
+    SecurityCenterError,
+)
+from airflow_provider_aegis.client.exchange import exchange, seen_offsets
+from airflow_provider_aegis.client.once_task import get_last_once_task_info, get_once_task_result_info
+from airflow_provider_aegis.client.operations import Call, Operation, call
+from airflow_provider_aegis.client.service import Service
+from airflow_provider_aegis.hooks.aegis import AegisHook
+
+SECONDS_EACH = 20.0
+# What the service accepts; a clock further off costs every process a refused request before it is corrected.
+CLOCK_TOLERANCE = 15 * 60
+# The service names whole seconds, and its answer takes a moment to arrive.
+CLOCK_GRAIN = 3
+
+SCAN_TYPE = "ASSETS_COLLECTION"
+NO_TASK = "0" * 32
+NO_MACHINE = "00000000-0000-0000-0000-000000000000"
+
+# The harmless read that tries each operation. A read without an entry is not tried, as no write is.
+PROBES: dict[str, Call] = {
+    one.operation.name: one
+    for one in (
+        get_last_once_task_info(once_task_type=SCAN_TYPE),
+        get_once_task_result_info(once_task_id=NO_TASK, once_task_type=SCAN_TYPE),
+        call("DescribeOnceTask", TaskType=SCAN_TYPE, TaskId=NO_TASK, CurrentPage=1, PageSize=10),
+        call("ListUnfinishedOnceTask", TaskType=SCAN_TYPE, Target=NO_MACHINE),
+    )
+}
+# What the service itself says of a call; every other error leaves open whether it was reached.
+VERDICTS = (AuthenticationError, ClockError, PermissionDeniedError, InvalidRequestError)
+
+
+class State(StrEnum):
+    """How a thing stands."""
+
+    OK = "ok"
+    WRONG = "WRONG"
+    UNCLEAR = "unclear"
+    NOT_TRIED = "not tried"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of what was found out.
+
+    :param what: was looked at.
+    :param details: what to do, where something is wrong.
+    """
+
+    what: str
+    state: State
+    details: str = ""
+
+
+def examine(conn_id: str, operations: Iterable[Operation]) -> list[Finding]:
+    """Try a connection, as far as one thing lets the next be tried.
+
+    :param conn_id: id of the connection.
+    :param operations: those whose permission is wanted.
+    """
+    with AegisHook(aegis_conn_id=conn_id) as hook:
+        try:
+            service = hook.service
+        except ConfigurationError as error:
+            return [Finding("connection", State.WRONG, str(error))]
+        readable = Finding("connection", State.OK, f"{conn_id}: every field can be read")
+        try:
+            access_key_id = service.credentials.get().access_key_id
+        except (SecurityCenterError, ConfigurationError) as error:
+            return [readable, Finding("keys", State.WRONG, str(error))]
+        # Whichever permissions are wanted, the first probe also tells of the endpoint, the clock and the keys.
+        first = PROBES["GetLastOnceTaskInfo"]
+        answers = {first.operation.name: _ask(hook, first)}
+        general = [readable, *_general(service, access_key_id, answers[first.operation.name])]
+        trusted = general[-1].state is State.OK
+        return general + [_permission(hook, operation, answers, trusted=trusted) for operation in operations]
+
+
+def _ask(hook: AegisHook, probe: Call) -> SecurityCenterError | ConfigurationError | None:
+    """Make one call, and return what went wrong."""
+    service = hook.service
+    try:
+        hook.perform(exchange(service, probe, deadline=service.clock.monotonic() + SECONDS_EACH))
+    except (SecurityCenterError, ConfigurationError) as error:
+        return error
+    return None
+
+
+def _general(service: Service, access_key_id: str, error: Exception | None) -> tuple[Finding, Finding, Finding]:
+    """Say what the first probe tells of the endpoint, the clock and, last, the keys."""
+    where = f"{service.endpoint.url.rstrip('/')}, region {service.region or 'not set'}"
+    keys = Finding("keys", State.OK, f"AccessKey ID {access_key_id} is accepted")
+    if not (error is None or isinstance(error, VERDICTS)):
+        keys = Finding("keys", State.NOT_TRIED)
+        return Finding("endpoint", State.WRONG, f"{where}: {error}"), _clock(service, error), keys
+    if isinstance(error, AuthenticationError):
+        keys = Finding("keys", State.WRONG, str(error))
+    elif isinstance(error, ClockError):
+        keys = Finding("keys", State.NOT_TRIED)
+    return Finding("endpoint", State.OK, where), _clock(service, error), keys
+
+
+def _clock(service: Service, error: Exception | None) -> Finding:
+    if isinstance(error, ClockError):
+        return Finding("clock", State.WRONG, str(error))
+    ahead = seen_offsets.get(service.endpoint.host)
+    if ahead is None:
+        return Finding("clock", State.NOT_TRIED)
+    if abs(ahead) < CLOCK_GRAIN:
+        return Finding("clock", State.OK, "this machine's clock agrees with the service's")
+    apart = f"this machine's clock is about {abs(ahead):.0f} s {'behind' if ahead > 0 else 'ahead of'} the service's"
+    if abs(ahead) > CLOCK_TOLERANCE:
+        return Finding("clock", State.WRONG, f"{apart}: synchronise it")
+    return Finding("clock", State.OK, apart)
+
+
+def _permission(
+    hook: AegisHook,
+    operation: Operation,
+    answers: Mapping[str, SecurityCenterError | ConfigurationError | None],
+    *,
+    trusted: bool,
+) -> Finding:
+    """Try one permission.
+
+    :param answers: what came of the probes that have been made.
+    :param trusted: whether the service accepts the keys, so that it can say what they may do.
+    """
+    what, name = f"permission {operation.name}", operation.name
+    if not operation.reads or name not in PROBES or not trusted:
+        kind = "" if operation.reads else "a write; "
+        return Finding(what, State.NOT_TRIED, f"{kind}needs {' and '.join(operation.ram_actions)}")
+    error = answers[name] if name in answers else _ask(hook, PROBES[name])
+    if error is None:
+        return Finding(what, State.OK)
+    # The service looks at a call's parameters before or after its permission; nobody documents which.
+    unclear = isinstance(error, InvalidRequestError)
+    return Finding(what, State.UNCLEAR if unclear else State.WRONG, str(error))

@@ -1,0 +1,160 @@
+"""Keys by way of the vendor's library ``alibabacloud-credentials``: roles, instance metadata, a URI, its default chain.
+
+The library is only ever asked with its blocking call, through :class:`TemporaryCredentials`, which keeps what it hands
+out: by itself it would fetch again for every request as soon as keys have a quarter of an hour left.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_aegis.client.errors import ConfigurationError
+from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.temporary_credentials import Fetched, TemporaryCredentials
+from airflow_provider_aegis.client.vendor_library import explain, load_library, quietly
+
+# Connections whose keys are remembered; the one that was not read for longest is forgotten first.
+MOST_PROVIDERS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VendorSource:
+    """What a connection says about where its keys come from; its ``repr`` shows no secret.
+
+    :param auth_type: ``ram_role_arn``, ``oidc_role_arn``, ``ecs_ram_role``, ``credentials_uri`` or ``default``.
+    :param base: the keys that a role is assumed with; without them those of the default chain.
+    :param policy: JSON that narrows what the role may do, without white space.
+    :param on_secret: told of secrets that the library itself is handed.
+    """
+
+    auth_type: str
+    base: Credentials | None = None
+    role_arn: str | None = None
+    role_session_name: str | None = None
+    role_session_expiration: int | None = None
+    external_id: str | None = field(default=None, repr=False)
+    policy: str | None = field(default=None, repr=False)
+    oidc_provider_arn: str | None = None
+    oidc_token_file: str | None = None
+    role_name: str | None = None
+    credentials_uri: str | None = field(default=None, repr=False)
+    on_secret: Callable[[str], object] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def account(self) -> str:
+        """The number of the account that a role belongs to, else what the connection says."""
+        if self.role_arn:
+            return f"account {self.role_arn.split(':')[3]}"
+        return f"{self.auth_type} {self.role_name or self.credentials_uri or ''}".rstrip()
+
+    def fetch(self, refused: Credentials | None) -> Fetched:
+        """Ask the library for keys.
+
+        :raises SecurityCenterError: if there are none.
+        :raises ConfigurationError: if the library is missing, or a file that the connection names.
+        """
+        library = load_library()
+        secrets = [self.base.access_key_secret, self.base.security_token] if self.base else []
+        if self.oidc_token_file:
+            secrets.append(token := _read_token(self.oidc_token_file))
+            if self.on_secret:
+                self.on_secret(token)
+        try:
+            provider = self._provider(library, refused)
+        except ValueError as caught:
+            raise ConfigurationError(f"extra 'auth_type' {self.auth_type!r}: {caught}.") from None
+        try:
+            with quietly():
+                found = provider.get_credentials()
+        except Exception as caught:  # noqa: BLE001  (the library raises what it likes)
+            error = explain(caught, self.auth_type, [secret for secret in secrets if secret])
+        else:
+            keys = Credentials(found.get_access_key_id(), found.get_access_key_secret(), found.get_security_token())
+            expires = found.get_expiration()
+            return Fetched(keys, None if expires is None or expires < 0 else float(expires))
+        raise error  # out here it does not carry the library's own, whose text may have secrets in it
+
+    def _provider(self, library: Any, refused: Credentials | None) -> Any:
+        """Make one of the library's providers. None but the default chain is kept: a new one has no keys of before."""
+        role = {
+            "role_arn": self.role_arn,
+            "role_session_name": self.role_session_name,
+            "duration_seconds": self.role_session_expiration,
+            "policy": self.policy,
+        }
+        match self.auth_type:
+            case "ram_role_arn" if self.base:
+                keys = {
+                    "access_key_id": self.base.access_key_id,
+                    "access_key_secret": self.base.access_key_secret,
+                    "security_token": self.base.security_token,
+                }
+                return library.RamRoleArnCredentialsProvider(**role, **keys, external_id=self.external_id)
+            case "ram_role_arn":
+                chain = _chain.get(library, None)
+                return library.RamRoleArnCredentialsProvider(
+                    **role, credentials_provider=chain, external_id=self.external_id
+                )
+            case "oidc_role_arn":
+                return library.OIDCRoleArnCredentialsProvider(
+                    **role, oidc_provider_arn=self.oidc_provider_arn, oidc_token_file_path=self.oidc_token_file
+                )
+            case "ecs_ram_role":  # by default it would start a thread that fetches keys by itself
+                return library.EcsRamRoleCredentialsProvider(role_name=self.role_name or "", async_update_enabled=False)
+            case "credentials_uri":
+                return library.URLCredentialsProvider(uri=self.credentials_uri)
+            case _:
+                return _chain.get(library, refused)
+
+
+class _Chain:
+    """The library's default chain, one for the process: each that is made starts a thread which never ends."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._provider: Any = None
+        self._refused: Credentials | None = None
+
+    def get(self, library: Any, refused: Credentials | None) -> Any:
+        """Return the chain, a new one if the service refuses the keys that the old one holds on to.
+
+        :param refused: keys that the service does not take; two refusals of the same make one new chain.
+        """
+        with self._lock:
+            if self._provider is None or refused not in (None, self._refused):
+                self._provider, self._refused = library.DefaultCredentialsProvider(), refused
+            return self._provider
+
+
+_chain = _Chain()
+
+
+def _read_token(path: str) -> str:
+    try:
+        token = Path(path).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not a text"
+        raise ConfigurationError(f"extra 'oidc_token_file' {path!r} cannot be read: {reason}.") from None
+    if not token:
+        raise ConfigurationError(f"extra 'oidc_token_file' {path!r} is empty.")
+    return token
+
+
+_providers: OrderedDict[VendorSource, TemporaryCredentials] = OrderedDict()
+_providers_lock = threading.RLock()
+
+
+def shared_credentials(source: VendorSource) -> TemporaryCredentials:
+    """Return this process's one provider of keys for a connection."""
+    with _providers_lock:
+        if source not in _providers:
+            _providers[source] = TemporaryCredentials(source, on_secret=source.on_secret)
+        _providers.move_to_end(source)
+        while len(_providers) > MOST_PROVIDERS:
+            _providers.popitem(last=False)
+        return _providers[source]

@@ -1,0 +1,129 @@
+"""The library ``alibabacloud-credentials`` kept within bounds: what it logs, and what its exceptions tell."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import metadata
+from typing import Any
+
+from airflow_provider_aegis.client.errors import (
+    AuthenticationError,
+    ClockError,
+    ConfigurationError,
+    PermissionDeniedError,
+    SecurityCenterError,
+    UnreachableError,
+    error_class,
+)
+
+DISTRIBUTION = "alibabacloud-credentials"
+OLDEST = (1, 0, 9)  # earlier ones take the process's SIGTERM for themselves
+INSTALL = "run: pip install 'airflow-provider-aegis[ram]'"
+# It logs answers word for word, keys included, and hangs its own handlers onto the first two when it is imported. The
+# last logs addresses at DEBUG, and the library puts tokens and signatures into them.
+LOGGERS = ("credentials", "alibabacloud-tea", "urllib3.connectionpool")
+ACTIONS = {
+    "ram_role_arn": "AssumeRole",
+    "oidc_role_arn": "AssumeRoleWithOIDC",
+    "ecs_ram_role": "instance metadata",
+    "credentials_uri": "credentials_uri",
+    "default": "default chain",
+}
+NOTHING_IN_CHAIN = (
+    "none of the places where the default chain looks has keys: environment variables, OIDC, ~/.aliyun/config.json, "
+    "~/.alibabacloud/credentials.ini, instance metadata, ALIBABA_CLOUD_CREDENTIALS_URI"
+)
+
+_STATUS = re.compile(r"http_?code[:=]\s*(\d{3})", re.IGNORECASE)
+_RESULT = re.compile(r"result: (\{.*)", re.DOTALL)
+# After these words STS repeats the request, its secrets included.
+_REPEATED = re.compile(r"(server )?string to sign.*", re.IGNORECASE | re.DOTALL)
+
+_load_lock = threading.RLock()
+_own = threading.local()
+
+
+def load_library() -> Any:
+    """Import the library when it is first needed, and undo what that does to logging.
+
+    :return: its module of providers.
+    :raises ConfigurationError: if it is missing or too old; the text says what to install.
+    """
+    with _load_lock:
+        try:
+            version = metadata.version(DISTRIBUTION)
+        except metadata.PackageNotFoundError:
+            raise ConfigurationError(f"extra 'auth_type' needs the package {DISTRIBUTION}: {INSTALL}.") from None
+        if tuple(int(part) for part in re.findall(r"\d+", version)[:3]) < OLDEST:
+            raise ConfigurationError(f"extra 'auth_type' needs {DISTRIBUTION} 1.0.9, and {version} is here: {INSTALL}.")
+        loggers = [logging.getLogger(name) for name in LOGGERS]
+        before = [(logger, logger.level, list(logger.handlers)) for logger in loggers]
+        try:
+            return importlib.import_module("alibabacloud_credentials.provider")
+        finally:
+            for logger, level, handlers in before:
+                logger.setLevel(level)
+                logger.handlers[:] = handlers
+                if _not_ours not in logger.filters:
+                    logger.addFilter(_not_ours)
+
+
+def _not_ours(_: logging.LogRecord) -> bool:
+    return not getattr(_own, "quiet", False)
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keep what the library does for this thread out of the log; what matters of it becomes an error of ours."""
+    before = getattr(_own, "quiet", False)
+    _own.quiet = True
+    try:
+        yield
+    finally:
+        _own.quiet = before
+
+
+def explain(caught: Exception, auth_type: str, secrets: Sequence[str]) -> SecurityCenterError:
+    """Make an error of this package of what the library raised, without the secrets that its text may have.
+
+    :param secrets: what the library was given and must not be shown.
+    """
+    action, text = ACTIONS[auth_type], str(getattr(caught, "message", None) or caught)
+    if type(caught).__name__ != "CredentialException":
+        return UnreachableError(
+            "the service that hands out keys was not reached, or gave no proper answer", action=action
+        )
+    if "providers in the chain" in text:
+        return AuthenticationError(NOTHING_IN_CHAIN, action=action)
+    answer = _answer(text)
+    status = int(found[1]) if (found := _STATUS.search(text)) else None
+    message = _REPEATED.sub("…", str(answer.get("Message") or "no keys were handed out"))
+    for secret in secrets:
+        message = message.replace(secret, "***")
+    known: dict[str, Any] = {
+        "action": action,
+        "code": (code := str(answer.get("Code") or "")),
+        "http_status": status,
+        "request_id": str(answer.get("RequestId") or ""),
+    }
+    cls = error_class(code, status or 400) or AuthenticationError
+    if cls.transient or status in (408, 425):
+        return UnreachableError(message, **known)
+    if cls is PermissionDeniedError and code:
+        return PermissionDeniedError(message, ram_actions=[f"sts:{action}"], **known)
+    return (cls if issubclass(cls, AuthenticationError | ClockError) else AuthenticationError)(message, **known)
+
+
+def _answer(text: str) -> dict[str, Any]:
+    found = _RESULT.search(text)
+    try:
+        answer = json.loads(found[1]) if found else {}
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
