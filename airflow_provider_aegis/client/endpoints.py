@@ -26,7 +26,7 @@ TROUBLESHOOTING: dict[Site, str] = {
     "international": "https://api.alibabacloud.com/troubleshoot",
 }
 
-_REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _ADDRESS = re.compile(
@@ -84,7 +84,7 @@ def check_region(region: str) -> str:
     """
     if not _REGION.fullmatch(region):
         raise ConfigurationError(
-            f"region {region!r} is not a region id: use lower-case letters, digits and hyphens, as in cn-hangzhou."
+            f"region {region!r} is not a region id: it has lower-case letters, digits and hyphens, as in cn-hangzhou."
         )
     return region
 

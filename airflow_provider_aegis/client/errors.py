@@ -28,7 +28,7 @@ class SecurityCenterError(Exception):
     """
 
     transient: bool = False
-    refused: ClassVar[bool] = True
+    refused: bool = True
     advice: ClassVar[str] = ""
     extra: ClassVar[tuple[str, ...]] = ()
 
@@ -55,7 +55,8 @@ class SecurityCenterError(Exception):
         where += [f"RequestId {self.request_id}"] if self.request_id else []
         head = f"{self.action}: " if self.action else ""
         head += " ".join(part for part in (self.code, f"({', '.join(where)})" if where else "") if part)
-        text = f"{head}: {self.message}" if self.code or where else f"{head}{self.message}"
+        message = self.message if self.message.endswith((".", "!", "?", "…")) else f"{self.message}."
+        text = f"{head}: {message}" if self.code or where else f"{head}{message}"
         return f"{text} {self.advice}".rstrip()
 
     def as_dict(self) -> dict[str, Any]:
@@ -134,6 +135,9 @@ class ThrottledError(SecurityCenterError):
     def __init__(self, message: str, *, retry_after: float | None = None, **known: Any) -> None:
         super().__init__(message, **known)
         self.retry_after = retry_after
+        # A failure that merely asks to wait leaves it open whether a write was carried out.
+        failed = self.http_status is not None and self.http_status >= 500
+        self.refused = not failed or error_class(self.code, 200) is ThrottledError
 
 
 class ConflictError(SecurityCenterError):

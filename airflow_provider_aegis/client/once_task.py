@@ -20,7 +20,6 @@ from airflow_provider_aegis.client.operations import Call, call
 from airflow_provider_aegis.client.text import printable
 
 TOO_MANY_TASKS = "CanCreate=false"
-PAGE_SIZE = 50
 
 
 class Phase(StrEnum):
@@ -184,7 +183,7 @@ def generate_once_task(
     return call(
         "GenerateOnceTask",
         TaskType=once_task_type,
-        TaskName=once_task_name or once_task_type,
+        TaskName=_name(once_task_name, once_task_type),
         Param=param_text(param),
         Source=source or None,
     )
@@ -199,7 +198,7 @@ def get_once_task_result_info(*, once_task_id: str, once_task_type: str, once_ta
     return call(
         "GetOnceTaskResultInfo",
         TaskType=once_task_type,
-        TaskName=once_task_name or once_task_type,
+        TaskName=_name(once_task_name, once_task_type),
         TaskId=check_text("once_task_id", once_task_id),
     )
 
@@ -213,8 +212,17 @@ def get_last_once_task_info(
     """
     once_task_type = check_text("once_task_type", once_task_type)
     return call(
-        "GetLastOnceTaskInfo", TaskType=once_task_type, TaskName=once_task_name or once_task_type, Source=source or None
+        "GetLastOnceTaskInfo",
+        TaskType=once_task_type,
+        TaskName=_name(once_task_name, once_task_type),
+        Source=source or None,
     )
+
+
+def _name(once_task_name: str | None, once_task_type: str) -> str:
+    """The name, or the type where there is none; a template makes ``None`` of an argument that was ``None``."""
+    text = "" if once_task_name is None else once_task_name.strip()
+    return once_task_type if text in ("", "None") else text
 
 
 def cancel_once_task(once_task_id: str) -> Call:
@@ -285,5 +293,7 @@ def next_page(payload: Mapping[str, Any], *, items: str, page: int, page_size: i
     count = len(found) if isinstance(found, list) else 0
     info = payload.get("PageInfo")
     total = as_number((info if isinstance(info, Mapping) else payload).get("TotalCount"))
+    size = as_number(info.get("PageSize")) if isinstance(info, Mapping) else None
+    page_size = int(size or page_size)  # the service may give less than was asked for
     over = page * page_size >= total if total is not None else count < page_size
     return None if over or not count else page + 1

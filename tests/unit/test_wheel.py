@@ -56,4 +56,5 @@ def test_it_needs_these_and_no_upper_bounds(wheel: ZipFile) -> None:
         "apache-airflow>=2.11.0",
         "pendulum>=3.0",
         "requests>=2.32",
+        "urllib3>=2.1",
     }

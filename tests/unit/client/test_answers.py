@@ -291,3 +291,13 @@ def test_a_redirect_is_refused(status: int, body: bytes) -> None:
 
 def test_an_answer_does_not_show_its_body() -> None:
     assert "SUCCESS" not in repr(answer({"Status": "SUCCESS"}))
+
+
+def test_a_failure_that_asks_to_wait_is_a_wait_and_leaves_a_write_in_doubt() -> None:
+    it = stage(failure("ServerError", 503, "Busy.", x_acs_retry_after="40"), OK)
+    it.perform(exchange(it.service, READ))
+    assert it.slept == [0.04]
+    it = stage(failure("ServerError", 503, "Busy.", x_acs_retry_after="40"), OK)
+    with pytest.raises(OutcomeUnknownError):
+        it.perform(exchange(it.service, START))
+    assert len(it.sent) == 1

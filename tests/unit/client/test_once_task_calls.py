@@ -170,3 +170,14 @@ SHORT: list[object] = [{}]
 )
 def test_the_page_after_this_one(payload: dict[str, Any], page: int, following: int | None) -> None:
     assert next_page(payload, items="L", page=page, page_size=2) == following
+
+
+@pytest.mark.parametrize("name", [None, "", "  ", "None"])
+def test_a_name_that_a_template_made_of_nothing_is_the_type(name: str | None) -> None:
+    assert generate_once_task(once_task_type="T", once_task_name=name).params["TaskName"] == "T"
+    assert get_last_once_task_info(once_task_type="T", once_task_name=name).params["TaskName"] == "T"
+
+
+def test_the_page_size_that_the_service_gave_counts() -> None:
+    payload = {"PageInfo": {"TotalCount": 100, "PageSize": 20}, "L": [{}] * 20}
+    assert next_page(payload, items="L", page=2, page_size=50) == 3
