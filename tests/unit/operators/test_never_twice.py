@@ -13,6 +13,7 @@ from airflow_provider_aegis.client.errors import (
     SecurityCenterError,
 )
 from airflow_provider_aegis.emulator import Emulator, Fault
+from airflow_provider_aegis.exceptions import OnceTaskDeadlineError
 from airflow_provider_aegis.hooks.aegis import AegisHook
 from airflow_provider_aegis.operators.submission import KEY
 from tests.unit.airflow_task import FakeTask, Make
@@ -95,6 +96,19 @@ def test_a_stored_scan_that_failed_is_followed_by_a_new_one(
     sas.finish(sas.started[0], word)
     sas.set(seconds=0.1)
     task.run(scan(deferrable))
+    assert len(sas.started) == 2
+
+
+@both_modes
+def test_a_scan_that_was_cancelled_at_the_deadline_is_not_picked_up_again(
+    deferrable: bool, sas: Emulator, task: FakeTask
+) -> None:
+    """Nobody documents what status a cancelled scan has: it may look as if it ran."""
+    sas.set(cancelled_status="PROCESSING")
+    with pytest.raises(OnceTaskDeadlineError):
+        task.run(scan(deferrable, timeout=0.3))
+    sas.set(seconds=0.1)
+    task.run(scan(deferrable, timeout=5))
     assert len(sas.started) == 2
 
 
