@@ -306,7 +306,7 @@ def test_200_triggers_on_one_connection_are_one_assume_role_and_no_stall(
 
     assert len(asyncio.run(run())) == 1
     assert services.requests["AssumeRole"] == 1
-    assert max(stalls) < 0.1, "the machine is shared; it is some 5 ms on one of its own"
+    assert max(stalls) < 0.2, "from there on Airflow's own watchdog warns"
 
 
 def test_threads_on_one_connection_are_one_assume_role(
