@@ -74,7 +74,7 @@ def _json_object(answer: Answer, action: str) -> dict[str, Any]:
     try:
         payload = DECODER.decode(answer.body.decode(json.detect_encoding(answer.body), "surrogatepass"))
     except (ValueError, RecursionError) as error:
-        beginning = answer.body[:200].decode("utf-8", "replace").lstrip().lower()
+        beginning = answer.body[:200].decode("utf-8", "replace").lstrip()
         what = "HTML" if beginning.startswith("<") else "not JSON, or cut short"
         raise ProtocolError(f"the answer is {what}", passing=passing, **known) from error
     if not isinstance(payload, dict):

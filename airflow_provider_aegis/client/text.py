@@ -13,5 +13,4 @@ def printable(value: object, longest: int = LONGEST) -> str:
     text = str(value)[: longest + 1]
     if not text.isprintable():
         text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
-    is_cut = len(text) == longest + 1 and text.endswith("…")
-    return text if len(text) <= longest or is_cut else f"{text[:longest]}…"
+    return text if len(text) <= longest else f"{text[:longest]}…"
