@@ -16,7 +16,7 @@ from typing import Any
 from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.temporary_credentials import Fetched, TemporaryCredentials
-from airflow_provider_aegis.client.vendor_library import explain, load_library, quietly
+from airflow_provider_aegis.client.vendor_library import contained, explain, load_library
 
 # Connections whose keys are remembered; the one that was not read for longest is forgotten first.
 MOST_PROVIDERS = 64
@@ -29,7 +29,8 @@ class VendorSource:
     :param auth_type: ``ram_role_arn``, ``oidc_role_arn``, ``ecs_ram_role``, ``credentials_uri`` or ``default``.
     :param base: the keys that a role is assumed with; without them those of the default chain.
     :param policy: JSON that narrows what the role may do, without white space.
-    :param on_secret: told of secrets that the library itself is handed.
+    :param ca_bundle: path of a file with further certificate authorities to trust.
+    :param on_secret: told every secret that the library is handed or sends.
     """
 
     auth_type: str
@@ -43,6 +44,7 @@ class VendorSource:
     oidc_token_file: str | None = None
     role_name: str | None = None
     credentials_uri: str | None = field(default=None, repr=False)
+    ca_bundle: str | None = None
     on_secret: Callable[[str], object] | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -59,24 +61,25 @@ class VendorSource:
         :raises ConfigurationError: if the library is missing, or a file that the connection names.
         """
         library = load_library()
+        from airflow_provider_aegis.client.transport.vendor import Rules
+
         secrets = [self.base.access_key_secret, self.base.security_token] if self.base else []
         if self.oidc_token_file:
             secrets.append(token := _read_token(self.oidc_token_file))
             if self.on_secret:
                 self.on_secret(token)
-        try:
-            provider = self._provider(library, refused)
-        except ValueError as caught:
-            raise ConfigurationError(f"extra 'auth_type' {self.auth_type!r}: {caught}.") from None
-        try:
-            with quietly():
+        with contained(Rules(self.ca_bundle, self.on_secret)):
+            try:
+                provider = self._provider(library, refused)
+            except ValueError as caught:
+                raise ConfigurationError(f"extra 'auth_type' {self.auth_type!r}: {caught}.") from None
+            try:
                 found = provider.get_credentials()
-        except Exception as caught:  # noqa: BLE001  (the library raises what it likes)
-            error = explain(caught, self.auth_type, [secret for secret in secrets if secret])
-        else:
-            keys = Credentials(found.get_access_key_id(), found.get_access_key_secret(), found.get_security_token())
-            expires = found.get_expiration()
-            return Fetched(keys, None if expires is None or expires < 0 else float(expires))
+            except Exception as caught:  # noqa: BLE001  (the library raises what it likes)
+                error = explain(caught, self.auth_type, [secret for secret in secrets if secret])
+            else:
+                expires = found.get_expiration()
+                return Fetched(_keys(found), None if expires is None or expires < 0 else float(expires))
         raise error  # out here it does not carry the library's own, whose text may have secrets in it
 
     def _provider(self, library: Any, refused: Credentials | None) -> Any:
@@ -96,24 +99,48 @@ class VendorSource:
                 }
                 return library.RamRoleArnCredentialsProvider(**role, **keys, external_id=self.external_id)
             case "ram_role_arn":
-                chain = _chain.get(library, None)
+                base = _Base(_chain.get(library, None), self.on_secret)
                 return library.RamRoleArnCredentialsProvider(
-                    **role, credentials_provider=chain, external_id=self.external_id
+                    **role, credentials_provider=base, external_id=self.external_id
                 )
             case "oidc_role_arn":
                 return library.OIDCRoleArnCredentialsProvider(
                     **role, oidc_provider_arn=self.oidc_provider_arn, oidc_token_file_path=self.oidc_token_file
                 )
-            case "ecs_ram_role":  # by default it would start a thread that fetches keys by itself
-                return library.EcsRamRoleCredentialsProvider(role_name=self.role_name or "", async_update_enabled=False)
+            case "ecs_ram_role":
+                return library.EcsRamRoleCredentialsProvider(role_name=self.role_name or "")
             case "credentials_uri":
                 return library.URLCredentialsProvider(uri=self.credentials_uri)
             case _:
                 return _chain.get(library, refused)
 
 
+def _keys(found: Any) -> Credentials:
+    return Credentials(found.get_access_key_id(), found.get_access_key_secret(), found.get_security_token())
+
+
+class _Base:
+    """Keys of the default chain that a role is assumed with, as the library wants them handed in.
+
+    :param on_secret: told every secret before it is used.
+    """
+
+    def __init__(self, chain: Any, on_secret: Callable[[str], object] | None) -> None:
+        self._chain = chain
+        self._on_secret = on_secret
+
+    def get_credentials(self) -> Any:
+        """Return the library's own object."""
+        found = self._chain.get_credentials()
+        keys = _keys(found)
+        for secret in (keys.access_key_secret, keys.security_token):
+            if secret and self._on_secret:
+                self._on_secret(secret)
+        return found
+
+
 class _Chain:
-    """The library's default chain, one for the process: each that is made starts a thread which never ends."""
+    """The library's default chain, one for the process: it remembers which of its places had keys."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()

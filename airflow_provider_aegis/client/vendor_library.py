@@ -1,4 +1,7 @@
-"""The library ``alibabacloud-credentials`` kept within bounds: what it logs, and what its exceptions tell."""
+"""The library ``alibabacloud-credentials`` kept within bounds: what it asks and logs, and what its exceptions tell.
+
+Others in this process may use the library too. What is changed in it here is changed for :func:`contained` threads.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache, wraps
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aegis.client.errors import (
     AuthenticationError,
@@ -19,8 +23,12 @@ from airflow_provider_aegis.client.errors import (
     PermissionDeniedError,
     SecurityCenterError,
     UnreachableError,
+    UntrustedEndpointError,
     error_class,
 )
+
+if TYPE_CHECKING:
+    from airflow_provider_aegis.client.transport.vendor import Rules
 
 DISTRIBUTION = "alibabacloud-credentials"
 OLDEST = (1, 0, 9)  # earlier ones take the process's SIGTERM for themselves
@@ -65,28 +73,65 @@ def load_library() -> Any:
         loggers = [logging.getLogger(name) for name in LOGGERS]
         before = [(logger, logger.level, list(logger.handlers)) for logger in loggers]
         try:
-            return importlib.import_module("alibabacloud_credentials.provider")
+            library = importlib.import_module("alibabacloud_credentials.provider")
         finally:
             for logger, level, handlers in before:
                 logger.setLevel(level)
                 logger.handlers[:] = handlers
                 if _not_ours not in logger.filters:
                     logger.addFilter(_not_ours)
+        _take_over()
+        return library
+
+
+@cache
+def _take_over() -> None:
+    """Have the library make its requests as this package does, and start no thread."""
+    from alibabacloud_credentials.provider import EcsRamRoleCredentialsProvider
+    from Tea.core import TeaCore
+    from Tea.response import TeaResponse
+
+    from airflow_provider_aegis.client.transport.vendor import perform
+
+    do_action, init = TeaCore.do_action, EcsRamRoleCredentialsProvider.__init__
+
+    @wraps(do_action)
+    def contained_action(request: Any, runtime_option: Any = None) -> Any:
+        rules = _rules()
+        if rules is None:
+            return do_action(request, runtime_option)
+        answer = perform(TeaCore.compose_url(request), request, runtime_option or {}, rules)
+        response = TeaResponse()
+        response.status_code, response.headers, response.body = answer.status, answer.headers, answer.body
+        return response
+
+    @wraps(init)
+    def contained_init(self: Any, **given: Any) -> None:
+        if _rules() is not None:  # by default it starts a thread that fetches keys by itself and never ends
+            given["async_update_enabled"] = False
+        init(self, **given)
+
+    TeaCore.do_action = staticmethod(contained_action)
+    EcsRamRoleCredentialsProvider.__init__ = contained_init
+
+
+def _rules() -> Rules | None:
+    return getattr(_own, "rules", None)
 
 
 def _not_ours(_: logging.LogRecord) -> bool:
-    return not getattr(_own, "quiet", False)
+    return _rules() is None
 
 
 @contextmanager
-def quietly() -> Iterator[None]:
-    """Keep what the library does for this thread out of the log; what matters of it becomes an error of ours."""
-    before = getattr(_own, "quiet", False)
-    _own.quiet = True
+def contained(rules: Rules) -> Iterator[None]:
+    """Have the library ask for this thread by these rules, and log nothing: what matters becomes an error of ours."""
+    before = _rules()
+    _own.rules = rules
     try:
         yield
     finally:
-        _own.quiet = before
+        _own.rules = before
 
 
 def explain(caught: Exception, auth_type: str, secrets: Sequence[str]) -> SecurityCenterError:
@@ -95,6 +140,11 @@ def explain(caught: Exception, auth_type: str, secrets: Sequence[str]) -> Securi
     :param secrets: what the library was given and must not be shown.
     """
     action, text = ACTIONS[auth_type], str(getattr(caught, "message", None) or caught)
+    if isinstance(caught, SecurityCenterError):
+        # Nothing was asked of Security Center yet, so the classes that leave open whether it was do not fit.
+        cls: type[SecurityCenterError] = UnreachableError if caught.transient else AuthenticationError
+        cls = UntrustedEndpointError if isinstance(caught, UntrustedEndpointError) else cls
+        return cls(caught.message, action=action, http_status=caught.http_status)
     if type(caught).__name__ != "CredentialException":
         return UnreachableError(
             "the service that hands out keys was not reached, or gave no proper answer", action=action

@@ -93,7 +93,13 @@ def credentials_of(
     if "oidc_token_file" in given and not PurePath(given["oidc_token_file"]).is_absolute():
         raise ConfigurationError("extra 'oidc_token_file' must be an absolute path.")
     return shared_credentials(
-        VendorSource(auth_type=auth_type, base=_base(values), on_secret=on_secret, **given),
+        VendorSource(
+            auth_type=auth_type,
+            base=_base(values),
+            ca_bundle=values.get("ca_bundle") or None,
+            on_secret=on_secret,
+            **given,
+        ),
     )
 
 

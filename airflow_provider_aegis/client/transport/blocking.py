@@ -65,7 +65,7 @@ class BlockingTransport:
     def __init__(self, service: Service) -> None:
         self._service = service
         # A session would read the whole environment for every call, and merge settings that are never set here.
-        self._adapter = _TlsAdapter(service.ca_bundle) if service.endpoint.scheme == "https" else HTTPAdapter()
+        self._adapter = TlsAdapter(service.ca_bundle) if service.endpoint.scheme == "https" else HTTPAdapter()
         self._proxies = get_environ_proxies(service.endpoint.url, no_proxy=None)
         self._last_used = time.monotonic()
 
@@ -111,20 +111,38 @@ class BlockingTransport:
             self._adapter.close()
         request = requests.PreparedRequest()
         request.prepare(method=send.method, url=send.url, headers=HEADERS, auth=SignatureAuth(send.signature))
-        timeout = (send.connect_timeout, send.read_timeout)
         try:
-            with self._adapter.send(request, stream=True, timeout=timeout, proxies=self._proxies) as response:
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(response.status_code, headers, _read_body(response))
-        except SecurityCenterError as error:
-            return error
-        except (requests.RequestException, HTTPError, OSError) as error:
-            return _explain(error)
+            return fetch(
+                self._adapter, request, timeout=(send.connect_timeout, send.read_timeout), proxies=self._proxies
+            )
         finally:
             self._last_used = time.monotonic()
 
 
-class _TlsAdapter(HTTPAdapter):
+def fetch(
+    adapter: HTTPAdapter, request: requests.PreparedRequest, *, timeout: tuple[float, float], proxies: dict[str, str]
+) -> Answer | SecurityCenterError:
+    """Send a request and return its answer as far as that is within bounds; no redirect is followed.
+
+    :param timeout: seconds for the connection, and for the next bytes.
+    :param proxies: address of the proxy by scheme.
+    """
+    try:
+        with adapter.send(request, stream=True, timeout=timeout, proxies=proxies) as response:
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status_code, headers, _read_body(response))
+    except SecurityCenterError as error:
+        return error
+    except (requests.RequestException, HTTPError, OSError) as error:
+        return _explain(error)
+
+
+class TlsAdapter(HTTPAdapter):
+    """Verifies with the settings of a connection.
+
+    :param ca_bundle: path of a file with further certificate authorities to trust.
+    """
+
     def __init__(self, ca_bundle: str | None) -> None:
         self._context = tls_context(ca_bundle)
         super().__init__()
@@ -133,9 +151,11 @@ class _TlsAdapter(HTTPAdapter):
         """Leave the context as it is: requests would load its own authorities into it at every connection."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Verify the endpoint by the context."""
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Verify the endpoint behind a proxy by the context."""
         return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
 
 

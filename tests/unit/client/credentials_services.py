@@ -156,16 +156,16 @@ def serve(sas: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Credential
     services.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    original = TeaCore.do_action
+    compose = TeaCore.compose_url
 
-    def do_action(request: Any, options: Any = None) -> Any:
+    def compose_url(request: Any) -> str:
         host = request.headers["host"]
         if host in VENDOR_HOSTS:
             assert request.protocol == ("https" if host.startswith("sts") else "http")
             request.protocol, request.headers["host"], request.port = "http", "127.0.0.1", services.port
-        return original(request, options)
+        return str(compose(request))
 
-    monkeypatch.setattr(TeaCore, "do_action", staticmethod(do_action))
+    monkeypatch.setattr(TeaCore, "compose_url", staticmethod(compose_url))
     vendor_credentials._providers.clear()
     try:
         yield services

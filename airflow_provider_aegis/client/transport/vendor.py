@@ -1,0 +1,91 @@
+"""The requests that the vendor's library makes for keys, with the care that requests to Security Center get."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
+
+from airflow_provider_aegis.client.answers import Answer
+from airflow_provider_aegis.client.endpoints import is_loopback
+from airflow_provider_aegis.client.errors import ProtocolError, SecurityCenterError, UntrustedEndpointError
+from airflow_provider_aegis.client.transport.blocking import TlsAdapter, fetch
+
+# Instance metadata; like every service on the machine itself or its link it is never asked through a proxy.
+METADATA = "100.100.100.200"
+# Where nothing is signed but the token says who is there, as well as where something is.
+TELLING = ("Signature", "OIDCToken")
+SECRET_PARAMETERS = ("Signature", "SecurityToken", "OIDCToken")
+SECRET_HEADER = "X-aliyun-ecs-metadata-token"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How requests for one connection's keys are made.
+
+    :param ca_bundle: path of a file with further certificate authorities to trust.
+    :param on_secret: told every secret of a request before it is sent.
+    """
+
+    ca_bundle: str | None = None
+    on_secret: Callable[[str], object] | None = field(default=None, repr=False)
+
+
+def perform(url: str, request: Any, options: dict[str, Any], rules: Rules) -> Answer:
+    """Make a request of the library.
+
+    :param url: the request's address.
+    :param request: the library's request: ``method``, ``query``, ``headers``, ``body``.
+    :param options: the library's options, of which ``connectTimeout`` and ``readTimeout`` count, in milliseconds.
+    :raises SecurityCenterError: if there is no answer within bounds, or one that leads elsewhere.
+    """
+    parts = urlsplit(url)
+    name = parts.hostname or ""
+    if any(request.query.get(word) for word in TELLING) and not _may_be_told(parts.scheme, name):
+        raise UntrustedEndpointError(f"{name!r} is no host of Alibaba Cloud to send a signature or a token to")
+    for secret in (*(request.query.get(word) for word in SECRET_PARAMETERS), request.headers.get(SECRET_HEADER)):
+        if secret and rules.on_secret:
+            rules.on_secret(secret)
+    prepared = requests.PreparedRequest()
+    headers = {**request.headers, "accept-encoding": "identity"}
+    prepared.prepare(method=request.method, url=url, headers=headers, data=request.body)
+    adapter = TlsAdapter(rules.ca_bundle) if parts.scheme == "https" else HTTPAdapter()
+    try:
+        answer = fetch(
+            adapter,
+            prepared,
+            timeout=(_seconds(options.get("connectTimeout"), 5.0), _seconds(options.get("readTimeout"), 10.0)),
+            proxies={} if is_near(name) else get_environ_proxies(url, no_proxy=None),
+        )
+    finally:
+        adapter.close()
+    if isinstance(answer, SecurityCenterError):
+        raise answer
+    if 300 <= answer.status < 400:
+        raise ProtocolError(
+            "the service that hands out keys answered with a redirect, which is never followed",
+            http_status=answer.status,
+        )
+    return answer
+
+
+def is_near(name: str) -> bool:
+    """Whether a host is this machine, its link, or the instance's metadata."""
+    try:
+        return name == METADATA or is_loopback(name) or ipaddress.ip_address(name).is_link_local
+    except ValueError:
+        return False
+
+
+def _may_be_told(scheme: str, name: str) -> bool:
+    return is_loopback(name) or (scheme == "https" and name.endswith(".aliyuncs.com"))
+
+
+def _seconds(milliseconds: Any, otherwise: float) -> float:
+    return float(milliseconds) / 1000 if milliseconds else otherwise
