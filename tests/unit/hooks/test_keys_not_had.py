@@ -1,0 +1,112 @@
+"""What a task is told when no keys can be had."""
+
+from __future__ import annotations
+
+import logging
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_aegis.client.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    PermissionDeniedError,
+    UnreachableError,
+)
+from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.emulator import Emulator
+from tests.unit.client.credentials_services import BASE, ROLE, CredentialsServices, refusal
+from tests.unit.hooks.connections import connect, extras, role
+
+
+def test_a_chain_without_keys_says_where_it_looked(
+    sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from alibabacloud_credentials.utils import auth_constant, auth_util
+
+    from airflow_provider_aegis.client import vendor_credentials
+
+    monkeypatch.setattr(vendor_credentials, "_chain", vendor_credentials._Chain())
+    monkeypatch.setattr(auth_util, "environment_ecs_metadata_disabled", "true")
+    monkeypatch.setattr(auth_constant, "HOME", str(tmp_path))
+    with pytest.raises(AuthenticationError, match=r"~/\.aliyun/config\.json"):
+        connect(monkeypatch, sas, {"auth_type": "default"}).get_last_once_task_info(once_task_type="T")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "error", "words"),
+    [
+        (refusal(503, "ServiceUnavailable", "Later."), UnreachableError, "Later"),
+        (refusal(429, "Throttling.User", "Slower."), UnreachableError, "Slower"),
+        (refusal(404, "EntityNotExist.Role", "No role."), AuthenticationError, "No role"),
+        (refusal(403, "NoPermission", "No."), PermissionDeniedError, "Grant sts:AssumeRole"),
+        ((200, "<html>"), UnreachableError, "no proper answer"),
+        ((200, "[]"), AuthenticationError, "no keys"),
+        ((200, '{"Credentials": {"AccessKeyId": "x", "AccessKeySecret": "leaked"}}'), AuthenticationError, "no keys"),
+        ((200, '{"Credentials": {}}'), AuthenticationError, "no keys"),
+    ],
+)
+def test_what_sts_answers_becomes_an_error_of_this_package(
+    trouble: tuple[int, str],
+    error: type[Exception],
+    words: str,
+    sas: Emulator,
+    services: CredentialsServices,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    services.trouble = trouble
+    with caplog.at_level(logging.DEBUG), pytest.raises(error, match=words) as caught:
+        role(monkeypatch, sas).service.credentials.get()
+    assert "leaked" not in f"{caught.value!r} {caplog.text}"
+    assert caught.value.__context__ is None
+
+
+def test_a_wrong_secret_of_the_base_keys_is_named_and_not_shown(
+    sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    extra = {"auth_type": "ram_role_arn", "role_arn": ROLE}
+    hook = connect(monkeypatch, sas, extra, Credentials(BASE.access_key_id, "wrong-secret"))
+    with caplog.at_level(logging.DEBUG):
+        good, message = hook.test_connection()
+    assert not good
+    assert "AssumeRole: SignatureDoesNotMatch" in message
+    assert "secret" not in f"{message.partition('Check')[0]} {caplog.text}"
+
+
+def test_sts_that_is_not_there_is_unreachable(
+    sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = connect(
+        monkeypatch, sas, {"auth_type": "credentials_uri", "credentials_uri": "http://127.0.0.1:1/keys?secret=x"}
+    )
+    with pytest.raises(UnreachableError) as caught:
+        hook.service.credentials.get()
+    assert "secret" not in str(caught.value)
+
+
+def test_a_token_file_that_cannot_be_read_is_named(
+    sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hook = connect(monkeypatch, sas, extras("oidc_role_arn", services, tmp_path / "none"))
+    with pytest.raises(ConfigurationError, match=r"'oidc_token_file'.*No such file"):
+        hook.service.credentials.get()
+
+
+@pytest.mark.parametrize(
+    ("version", "words"), [(None, "needs the package"), ("0.3.2", "1.0.9, and 0.3.2 is here"), ("1.0.8", "1.0.8")]
+)
+def test_without_the_library_the_error_says_what_to_install(
+    version: str | None, words: str, sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_up(name: str) -> str:
+        if version is None:
+            raise metadata.PackageNotFoundError(name)
+        return version
+
+    hook = role(monkeypatch, sas)
+    service = hook.service  # the connection can be read
+    monkeypatch.setattr(metadata, "version", look_up)
+    with pytest.raises(ConfigurationError, match=rf"{words}.*pip install 'airflow-provider-aegis\[ram\]'"):
+        service.credentials.get()

@@ -1,0 +1,149 @@
+"""Temporary keys in use: fetched once for all, renewed in the middle of a wait, waited for while none can be had."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from airflow_provider_aegis.client import once_task
+from airflow_provider_aegis.client.exchange import Authenticate, Conversation, exchange
+from airflow_provider_aegis.client.pace import Pace
+from airflow_provider_aegis.client.service import Service
+from airflow_provider_aegis.client.transport.nonblocking import open_transport
+from airflow_provider_aegis.client.watch import Outcome, watch
+from airflow_provider_aegis.emulator import Emulator
+from tests.unit.client.credentials_services import CredentialsServices, refusal
+from tests.unit.client.transport.drivers import Blocking, Driver, Nonblocking
+from tests.unit.hooks.connections import role
+
+READ = once_task.get_last_once_task_info(once_task_type="ASSETS_COLLECTION")
+
+
+@pytest.fixture(params=[Blocking(), Nonblocking()], ids=["blocking", "nonblocking"])
+def driver(request: pytest.FixtureRequest) -> Driver:
+    driver: Driver = request.param
+    return driver
+
+
+def test_a_session_of_900_seconds_is_fetched_once(
+    sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.life = 900
+    for _ in range(3):  # three tasks of one process
+        with role(monkeypatch, sas, role_session_expiration=900) as hook:
+            for _ in range(3):
+                hook.get_last_once_task_info(once_task_type="VUL_CHECK_TASK")
+    assert services.requests["AssumeRole"] == 1
+
+
+def finish_later(sas: Emulator, seconds: float) -> threading.Timer:
+    timer = threading.Timer(seconds, lambda: sas.finish(sas.started[0]))
+    timer.start()
+    return timer
+
+
+def waiting(sas: Emulator, service: Service) -> Conversation[Outcome]:
+    started = yield from exchange(service, once_task.generate_once_task(once_task_type="VUL_CHECK_TASK"))
+    timer = finish_later(sas, 6)
+    read = once_task.get_once_task_result_info(once_task_id=started["TaskId"], once_task_type="VUL_CHECK_TASK")
+    ending = yield from watch(service, read, pace=Pace(0.1, 0.1))
+    timer.join()
+    return ending.outcome
+
+
+def test_keys_expire_in_the_middle_of_a_wait_and_no_poll_is_lost(
+    driver: Driver, sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Really waits: keys of the library live by the machine's clock.
+    services.life = 3
+    service = role(monkeypatch, sas).service
+    assert driver.perform(service, waiting(sas, service)) is Outcome.SUCCESS
+    assert len(services.handed_out) >= 3
+    assert [line.code for line in sas.log if line.code] == []
+
+
+def test_keys_that_are_refused_are_replaced_in_the_middle_of_a_wait(
+    driver: Driver, sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = role(monkeypatch, sas).service
+
+    def conversation() -> Conversation[None]:
+        yield from exchange(service, READ)
+        keys = services.handed_out[0]
+        sas.add_key(keys.access_key_id, keys.access_key_secret, token=keys.security_token, seconds=0)
+        yield from exchange(service, READ)
+        yield from exchange(service, READ)
+
+    driver.perform(service, conversation())
+    assert services.requests["AssumeRole"] == 2
+
+
+def test_a_wait_rides_out_that_no_keys_can_be_had_for_a_while(
+    driver: Driver, sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = role(monkeypatch, sas).service
+
+    def conversation() -> Conversation[Outcome]:
+        started = yield from exchange(service, once_task.generate_once_task(once_task_type="VUL_CHECK_TASK"))
+        once_task_id = started["TaskId"]
+        read = once_task.get_once_task_result_info(once_task_id=once_task_id, once_task_type="VUL_CHECK_TASK")
+        keys = services.handed_out[0]
+        sas.add_key(keys.access_key_id, keys.access_key_secret, token=keys.security_token, seconds=0)
+        services.trouble = refusal(503, "ServiceUnavailable", "Come back later.")
+
+        def heal() -> None:
+            services.trouble = None
+            sas.finish(once_task_id)
+
+        timer = threading.Timer(0.5, heal)
+        timer.start()
+        ending = yield from watch(service, read, pace=Pace(0.05, 0.05))
+        timer.join()
+        return ending.outcome
+
+    assert driver.perform(service, conversation()) is Outcome.SUCCESS
+    assert services.requests["AssumeRole"] > 2
+
+
+def test_200_triggers_on_one_connection_are_one_assume_role_and_no_stall(
+    sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role(monkeypatch, sas).service.credentials.get()  # the import of the library is measured elsewhere
+    services.requests.clear()
+    stalls: list[float] = []
+
+    def authenticate() -> Conversation[object]:
+        return (yield Authenticate())
+
+    async def tick() -> None:
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(0.001)
+            stalls.append(time.perf_counter() - before)
+
+    async def run() -> set[object]:
+        ticker = asyncio.create_task(tick())
+        hook = role(monkeypatch, sas, role_session_name="another")
+        service = await hook.aget_service()
+        async with open_transport(service) as transport:
+            found = await asyncio.gather(*(transport.perform(authenticate()) for _ in range(200)))
+        ticker.cancel()
+        return set(found)
+
+    assert len(asyncio.run(run())) == 1
+    assert services.requests["AssumeRole"] == 1
+    assert max(stalls) < 0.2, "from there on Airflow's own watchdog warns"
+
+
+def test_threads_on_one_connection_are_one_assume_role(
+    sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = role(monkeypatch, sas)
+    service = hook.service
+    with ThreadPoolExecutor(50) as pool:
+        assert len(set(pool.map(lambda _: service.credentials.get(), range(200)))) == 1
+    assert services.requests["AssumeRole"] == 1
