@@ -82,9 +82,7 @@ def test_the_default_chain_takes_the_environments_keys(
     assert (BASE.access_key_id in message) == with_base
 
 
-def test_one_chain_and_one_thread_of_its_scheduler_for_the_process(
-    sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_there_is_one_chain_for_the_process_and_a_new_one_after_a_refusal() -> None:
     from airflow_provider_aegis.client import vendor_credentials
 
     made: list[object] = []
@@ -100,10 +98,21 @@ def test_one_chain_and_one_thread_of_its_scheduler_for_the_process(
     assert len({id(chain.get(Library(), keys)) for _ in range(10)}) == 1
     chain.get(Library(), None)
     assert len(made) == 2
-    before = threading.active_count()
-    for _ in range(3):
-        vendor_credentials.VendorSource(auth_type="ecs_ram_role").fetch(None)
-    assert threading.active_count() <= before + 3  # the fixture's own, for each connection
+
+
+@pytest.mark.parametrize("auth_type", ["ecs_ram_role", "default"])
+def test_instance_metadata_is_asked_by_no_thread_of_the_library(
+    auth_type: str, sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from alibabacloud_credentials.utils import auth_constant
+
+    from airflow_provider_aegis.client import vendor_credentials
+
+    monkeypatch.setattr(vendor_credentials, "_chain", vendor_credentials._Chain())
+    monkeypatch.setattr(auth_constant, "HOME", str(tmp_path))
+    good, message = connect(monkeypatch, sas, {"auth_type": auth_type}).test_connection()
+    assert good, message
+    assert services.handed_out[0].access_key_id in message
     assert not [thread for thread in threading.enumerate() if "APScheduler" in thread.name]
 
 
