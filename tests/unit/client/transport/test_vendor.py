@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,15 @@ from airflow_provider_aegis.client.errors import (
 )
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.transport import blocking
-from airflow_provider_aegis.client.transport.vendor import METADATA, is_near
+from airflow_provider_aegis.client.transport.vendor import (
+    METADATA,
+    Rules,
+    is_near,
+    perform,
+)
 from airflow_provider_aegis.client.vendor_credentials import VendorSource
 from airflow_provider_aegis.client.vendor_library import load_library
+from airflow_provider_aegis.hooks.auth import credentials_of
 from tests.unit.client.transport.loopback import Act, Request, Server, endless, make_certificate, raw, reply, tls
 
 pytest.importorskip("alibabacloud_credentials")
@@ -40,6 +47,16 @@ FROM_STS = reply(json.dumps({"Credentials": KEYS}).encode())
 BASE = Credentials("LTAI-base", "base-secret")
 ROLE = "acs:ram::1:role/scanner"
 ARRAYS = b"[" * 10_000 + b"]" * 10_000
+
+
+@dataclass
+class TeaRequest:
+    """A request as the library makes it."""
+
+    query: dict[str, str]
+    method: str = "GET"
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | None = None
 
 
 def uri(server: Server, scheme: str = "http", **more: Any) -> VendorSource:
@@ -108,7 +125,17 @@ def test_tls_is_verified_and_the_connections_own_authority_trusted(
         assert type(failure(uri(server, "https", ca_bundle=str(foreign_certificate)))) is UntrustedEndpointError
         assert server.requests == []
         fetched = uri(server, "https", ca_bundle=str(certificate)).fetch(None)
+        assert server.requests[0].headers["accept-encoding"] == "identity"
     assert fetched.credentials == Credentials("STS.id", "sts-secret", "sts-token")
+
+
+def test_the_connection_says_whom_to_trust(certificate: Path) -> None:
+    with Server(FROM_URI, tls(certificate)) as server:
+        connection = {"auth_type": "credentials_uri", "credentials_uri": f"https://{server.address}/keys"}
+        provider = credentials_of({**connection, "ca_bundle": str(certificate)}, host=None)
+        assert provider.get().access_key_id == "STS.id"
+        with pytest.raises(UntrustedEndpointError):
+            credentials_of(connection, host=None).get()
 
 
 def tunnel(certificate: Path, act: Act, asked: list[Request]) -> Act:
@@ -184,6 +211,22 @@ def test_a_signature_goes_to_hosts_of_the_vendor_alone(region: str, monkeypatch:
     assert type(caught) is UntrustedEndpointError
     assert "no host of Alibaba Cloud" in str(caught)
     assert told == []
+
+
+@pytest.mark.parametrize("secret", ["Signature", "OIDCToken"])
+@pytest.mark.parametrize(
+    "url", ["http://sts.aliyuncs.com/", "https://aliyuncs.com/", "https://evilaliyuncs.com/", f"http://{METADATA}/"]
+)
+def test_what_tells_who_is_there_goes_nowhere_else(url: str, secret: str) -> None:
+    with pytest.raises(UntrustedEndpointError, match="no host of Alibaba Cloud"):
+        perform(url, TeaRequest({secret: "secret"}), {}, Rules())
+
+
+@pytest.mark.parametrize("secret", ["Signature", "SecurityToken", "OIDCToken"])
+def test_every_secret_of_a_request_is_told(secret: str, server: Server) -> None:
+    told: list[str] = []
+    perform(f"http://{server.address}/", TeaRequest({secret: "secret"}), {}, Rules(on_secret=told.append))
+    assert told == ["secret"]
 
 
 def test_the_tokens_of_a_request_are_told_before_it_is_sent(
