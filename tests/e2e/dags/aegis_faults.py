@@ -11,6 +11,7 @@ from unittest import mock
 from airflow.sdk import DAG, Context
 
 from airflow_provider_aegis.operators.once_task import AegisOnceTaskOperator
+from airflow_provider_aegis.retry import AEGIS_RETRY_POLICY
 from airflow_provider_aegis.sensors.once_task import AegisOnceTaskSensor
 
 POINTS = {
@@ -64,6 +65,9 @@ with DAG(dag_id="aegis_deferred", schedule=None, catchup=False, params={"name": 
 
 with DAG(dag_id="aegis_deadline", schedule=None, catchup=False, params={"name": ""}):
     AegisOnceTaskOperator(**SCAN | {"deferrable": True, "retries": 0, "timeout": 20})
+
+with DAG(dag_id="aegis_retried", schedule=None, catchup=False, params={"name": ""}):
+    AegisOnceTaskOperator(**SCAN, on_conflict="fail", retry_policy=AEGIS_RETRY_POLICY)
 
 with DAG(dag_id="aegis_many", schedule=None, catchup=False, params={"name": ""}):
     AegisOnceTaskOperator.partial(
