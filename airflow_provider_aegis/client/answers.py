@@ -70,16 +70,20 @@ def _json_object(answer: Answer, action: str) -> dict[str, Any]:
     }
     if 300 <= answer.status < 400:
         raise ProtocolError("the endpoint answered with a redirect, which is never followed", **known)
-    passing = answer.status >= 500 or answer.status < 400 or answer.status in (408, 425, 429)
     try:
         payload = DECODER.decode(answer.body.decode(json.detect_encoding(answer.body), "surrogatepass"))
-    except (ValueError, RecursionError) as error:
-        beginning = answer.body[:200].decode("utf-8", "replace").lstrip()
-        what = "HTML" if beginning.startswith("<") else "not JSON, or cut short"
-        raise ProtocolError(f"the answer is {what}", passing=passing, **known) from error
-    if not isinstance(payload, dict):
-        raise ProtocolError("the answer is JSON, but not an object", passing=passing, **known)
-    return payload
+    except (ValueError, RecursionError):
+        html = answer.body[:200].decode("utf-8", "replace").lstrip().startswith("<")
+        what = "HTML" if html else "not JSON, or cut short"
+    else:
+        if isinstance(payload, dict):
+            return payload
+        what = "JSON, but not an object"
+    retry_after = _retry_after(answer.headers)
+    if retry_after or answer.status == 429:  # whoever answered in the service's place asks to wait
+        raise ThrottledError(f"the answer is {what}", retry_after=retry_after, **known)
+    passing = answer.status >= 500 or answer.status < 400 or answer.status in (408, 425)
+    raise ProtocolError(f"the answer is {what}", passing=passing, **known)
 
 
 def _refuse(name: str) -> float:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any, ClassVar
 
-from airflow_provider_aegis.client.text import printable
+from airflow_provider_aegis.client.text import LONGEST, printable
 
 LONGEST_ADDRESS = 2000
+MOST_DETAILS = 20
+# Its owner can decode it, if it is whole.
+ENCODED, LONGEST_ENCODED = "EncodedDiagnosticMessage", 8000
 _VENDOR_PAGE = re.compile(r"https://([a-z0-9-]+\.)*(aliyun|alibabacloud)\.com([/?#]|$)")
 
 
@@ -108,7 +112,10 @@ class PermissionDeniedError(SecurityCenterError):
     ) -> None:
         super().__init__(message, **known)
         self.ram_actions = list(ram_actions)
-        self.detail = {str(name): printable(value) for name, value in (detail or {}).items()}
+        self.detail = {
+            printable(name): printable(value, LONGEST_ENCODED if name == ENCODED else LONGEST)
+            for name, value in islice((detail or {}).items(), MOST_DETAILS)
+        }
 
     @property
     def auth_action(self) -> str:

@@ -263,7 +263,7 @@ NO_ANSWERS: dict[str, bytes] = {
 @pytest.mark.parametrize("body", NO_ANSWERS.values(), ids=list(NO_ANSWERS))
 @pytest.mark.parametrize(
     ("status", "transient"),
-    [(200, True), (400, False), (403, False), (404, False), (429, True), (500, True), (502, True)],
+    [(200, True), (400, False), (403, False), (404, False), (408, True), (500, True), (502, True)],
 )
 def test_what_is_no_json_object_is_a_protocol_error_that_keeps_status_and_request_id(
     body: bytes, status: int, transient: bool
@@ -273,6 +273,18 @@ def test_what_is_no_json_object_is_a_protocol_error_that_keeps_status_and_reques
     error = caught.value
     assert (error.action, error.http_status, error.request_id) == ("GetOnceTaskResultInfo", status, "H-1")
     assert error.transient is transient
+
+
+@pytest.mark.parametrize("body", NO_ANSWERS.values(), ids=list(NO_ANSWERS))
+@pytest.mark.parametrize(("status", "milliseconds", "seconds"), [(429, "", None), (429, "40", 0.04), (503, "40", 0.04)])
+def test_a_gateway_that_asks_to_wait_is_heard_without_json(
+    body: bytes, status: int, milliseconds: str, seconds: float | None
+) -> None:
+    with pytest.raises(ThrottledError, match="the answer is") as caught:
+        read_answer(answer(body, status, x_acs_request_id="H-1", x_acs_retry_after=milliseconds), READ)
+    error = caught.value
+    assert (error.retry_after, error.http_status, error.request_id) == (seconds, status, "H-1")
+    assert error.refused is (status == 429), "a failure leaves a write in doubt"
 
 
 @pytest.mark.parametrize("body", [HTML, "<html", "\n <!DOCTYPE html>", "<HTML>"])

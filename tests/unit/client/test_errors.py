@@ -264,3 +264,12 @@ def test_a_code_that_no_table_knows_is_judged_by_its_beginning_and_then_by_the_s
     code: str, status: int, cls: type[SecurityCenterError] | None
 ) -> None:
     assert error_class(code, status) is cls
+
+
+def test_what_the_service_says_of_a_refusal_is_kept_whole_and_bounded() -> None:
+    message = "AQEA" * 500  # to be decoded by its owner
+    error = PermissionDeniedError("No.", detail={"EncodedDiagnosticMessage": message, "a\nb": "c\nd"})
+    assert error.detail == {"EncodedDiagnosticMessage": message, "a\\nb": "c\\nd"}
+    assert message not in str(error)
+    endless = PermissionDeniedError("No.", detail={str(number): "x" * 100_000 for number in range(1000)})
+    assert len(repr(endless.as_dict())) < 200_000
