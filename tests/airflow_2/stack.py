@@ -10,10 +10,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
+
+from tests.e2e import processes
 
 T = TypeVar("T")
 
@@ -70,17 +72,18 @@ class Airflow2:
 
     def close(self) -> None:
         """End every process and remove the home."""
-        for process in self._running.values():
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        for name in list(self._running):
+            self.kill(name)
         self._directory.cleanup()
 
     def kill(self, name: str) -> None:
-        """End a component as a crash does, with all that it has started."""
+        """End a component as a crash of its machine does, with all that it has started."""
         process = self._running.pop(name)
-        os.killpg(process.pid, signal.SIGKILL)
+        # The processor of DAG files is in a session of its own.
+        pids = [process.pid, *processes.descendants(process.pid)]
+        processes.send(pids, signal.SIGKILL)
         process.wait()
+        processes.gone(pids, 5)
 
     def restart(self, name: str) -> None:
         """Kill a component, and start it anew."""
