@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from airflow_provider_aegis.client.errors import (
+    MOST_DETAILS,
     PermissionDeniedError,
     ProtocolError,
     ThrottledError,
     error_class,
 )
 from airflow_provider_aegis.client.operations import Call
+from airflow_provider_aegis.client.text import without
 
 # Words that some operations put into Code when all is well.
 GOOD_CODES = frozenset({"", "200", "ok", "success"})
@@ -29,9 +32,10 @@ class Answer:
     body: bytes = field(repr=False)
 
 
-def read_answer(answer: Answer, call: Call) -> dict[str, Any]:
+def read_answer(answer: Answer, call: Call, *, secrets: Collection[str | None] = ()) -> dict[str, Any]:
     """Judge what came back.
 
+    :param secrets: what the request was made with; an error does not repeat it, though its answer may.
     :return: the payload of an answer that says that all is well.
     :raises SecurityCenterError: for every other one.
     """
@@ -58,8 +62,10 @@ def read_answer(answer: Answer, call: Call) -> dict[str, Any]:
         known["retry_after"] = retry_after
     if cls is PermissionDeniedError:
         detail = payload.get("AccessDeniedDetail") or payload.get("accessDeniedDetail")
-        known |= {"ram_actions": call.operation.ram_actions, "detail": detail if isinstance(detail, dict) else None}
-    raise cls(_field(payload, "Message") or "no message came with this answer", **known)
+        entries = islice(detail.items() if isinstance(detail, dict) else (), MOST_DETAILS)
+        clean = {name: without(str(value), secrets) for name, value in entries}
+        known |= {"ram_actions": call.operation.ram_actions, "detail": clean}
+    raise cls(without(_field(payload, "Message"), secrets) or "no message came with this answer", **known)
 
 
 def _json_object(answer: Answer, action: str) -> dict[str, Any]:

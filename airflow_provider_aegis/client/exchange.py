@@ -128,7 +128,7 @@ def exchange(service: Service, call: Call, *, deadline: float | None = None) -> 
         if offset is not None:
             seen_offsets[service.endpoint.host] = offset
         try:
-            payload = _payload(reply, call)
+            payload = _payload(reply, call, credentials)
         except SecurityCenterError as caught:
             error = caught
         else:
@@ -191,12 +191,12 @@ def _send(service: Service, call: Call, url: str, credentials: Credentials, dead
     )
 
 
-def _payload(reply: Reply, call: Call) -> dict[str, Any]:
+def _payload(reply: Reply, call: Call, credentials: Credentials) -> dict[str, Any]:
     if isinstance(reply, SecurityCenterError):
         reply.action = reply.action or call.operation.name
         raise reply
     assert isinstance(reply, Answer)
-    return read_answer(reply, call)
+    return read_answer(reply, call, secrets=(credentials.access_key_secret, credentials.security_token))
 
 
 @lru_cache(maxsize=16)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from urllib.parse import quote
+
 LONGEST = 500
 
 
@@ -14,3 +17,11 @@ def printable(value: object, longest: int = LONGEST) -> str:
     if not text.isprintable():
         text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
     return text if len(text) <= longest else f"{text[:longest]}…"
+
+
+def without(text: str, secrets: Iterable[str | None]) -> str:
+    """Return a text with ``***`` in place of secrets, plain or percent-encoded: services repeat requests in errors."""
+    for secret in filter(None, secrets):
+        for form in (secret, quote(secret, safe="")):
+            text = text.replace(form, "***")
+    return text

@@ -64,25 +64,29 @@ class VendorSource:
         from airflow_provider_aegis.client.transport.vendor import Rules
 
         secrets = [self.base.access_key_secret, self.base.security_token] if self.base else []
-        if self.oidc_token_file:
-            secrets.append(token := _read_token(self.oidc_token_file))
+
+        def tell(secret: str) -> None:
+            secrets.append(secret)
             if self.on_secret:
-                self.on_secret(token)
-        with contained(Rules(self.ca_bundle, self.on_secret)):
+                self.on_secret(secret)
+
+        if self.oidc_token_file:
+            tell(_read_token(self.oidc_token_file))
+        with contained(Rules(self.ca_bundle, tell)):
             try:
-                provider = self._provider(library, refused)
+                provider = self._provider(library, refused, tell)
             except ValueError as caught:
                 raise ConfigurationError(f"extra 'auth_type' {self.auth_type!r}: {caught}.") from None
             try:
                 found = provider.get_credentials()
             except Exception as caught:  # noqa: BLE001  (the library raises what it likes)
-                error = explain(caught, self.auth_type, [secret for secret in secrets if secret])
+                error = explain(caught, self.auth_type, secrets)
             else:
                 expires = found.get_expiration()
                 return Fetched(_keys(found), None if expires is None or expires < 0 else float(expires))
         raise error  # out here it does not carry the library's own, whose text may have secrets in it
 
-    def _provider(self, library: Any, refused: Credentials | None) -> Any:
+    def _provider(self, library: Any, refused: Credentials | None, tell: Callable[[str], object]) -> Any:
         """Make one of the library's providers. None but the default chain is kept: a new one has no keys of before."""
         role = {
             "role_arn": self.role_arn,
@@ -99,7 +103,7 @@ class VendorSource:
                 }
                 return library.RamRoleArnCredentialsProvider(**role, **keys, external_id=self.external_id)
             case "ram_role_arn":
-                base = _Base(_chain.get(library, None), self.on_secret)
+                base = _Base(_chain.get(library, None), tell)
                 return library.RamRoleArnCredentialsProvider(
                     **role, credentials_provider=base, external_id=self.external_id
                 )
@@ -125,7 +129,7 @@ class _Base:
     :param on_secret: told every secret before it is used.
     """
 
-    def __init__(self, chain: Any, on_secret: Callable[[str], object] | None) -> None:
+    def __init__(self, chain: Any, on_secret: Callable[[str], object]) -> None:
         self._chain = chain
         self._on_secret = on_secret
 
@@ -134,7 +138,7 @@ class _Base:
         found = self._chain.get_credentials()
         keys = _keys(found)
         for secret in (keys.access_key_secret, keys.security_token):
-            if secret and self._on_secret:
+            if secret:
                 self._on_secret(secret)
         return found
 

@@ -26,6 +26,7 @@ from airflow_provider_aegis.client.errors import (
     UntrustedEndpointError,
     error_class,
 )
+from airflow_provider_aegis.client.text import without
 
 if TYPE_CHECKING:
     from airflow_provider_aegis.client.transport.vendor import Rules
@@ -134,7 +135,7 @@ def contained(rules: Rules) -> Iterator[None]:
         _own.rules = before
 
 
-def explain(caught: Exception, auth_type: str, secrets: Sequence[str]) -> SecurityCenterError:
+def explain(caught: Exception, auth_type: str, secrets: Sequence[str | None]) -> SecurityCenterError:
     """Make an error of this package of what the library raised, without the secrets that its text may have.
 
     :param secrets: what the library was given and must not be shown.
@@ -153,9 +154,7 @@ def explain(caught: Exception, auth_type: str, secrets: Sequence[str]) -> Securi
         return AuthenticationError(NOTHING_IN_CHAIN, action=action)
     answer = _answer(text)
     status = int(found[1]) if (found := _STATUS.search(text)) else None
-    message = _REPEATED.sub("…", str(answer.get("Message") or "no keys were handed out"))
-    for secret in secrets:
-        message = message.replace(secret, "***")
+    message = without(_REPEATED.sub("…", str(answer.get("Message") or "no keys were handed out")), secrets)
     known: dict[str, Any] = {
         "action": action,
         "code": (code := str(answer.get("Code") or "")),

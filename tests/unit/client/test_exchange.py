@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_aegis.client import exchange as module
 from airflow_provider_aegis.client.answers import Answer
+from airflow_provider_aegis.client.credentials import StaticCredentials
 from airflow_provider_aegis.client.errors import (
     AuthenticationError,
     NoAnswerError,
@@ -25,7 +26,25 @@ from airflow_provider_aegis.client.exchange import (
     exchange,
 )
 from airflow_provider_aegis.client.operations import Call, call
-from tests.fakes import BROKEN, CANCEL, HOST, KEYS, OK, READ, SKEWED, STALE, START, dates, failure, stage, throttled
+from airflow_provider_aegis.client.signing import Credentials
+from tests.fakes import (
+    BROKEN,
+    CANCEL,
+    HOST,
+    KEYS,
+    OK,
+    READ,
+    SKEWED,
+    STALE,
+    START,
+    Stage,
+    answer,
+    dates,
+    failure,
+    service,
+    stage,
+    throttled,
+)
 
 # The request
 
@@ -186,3 +205,18 @@ def test_an_error_of_the_line_gets_the_name_of_the_operation(make: MakeError) ->
     with pytest.raises(SecurityCenterError, match="down") as caught:
         it.perform(exchange(it.service, READ))
     assert caught.value.action == "GetOnceTaskResultInfo"
+
+
+@pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "NoPermission", "ServerError", "Throttling"])
+def test_an_answer_that_repeats_the_request_gives_no_secret_away(code: str) -> None:
+    keys = Credentials("LTAI-id", "the-secret", "CAIS+token/=")
+    echo = f"string to sign: {keys.access_key_secret} x-acs-security-token:{keys.security_token}"
+    detail = {"AuthAction": echo, "EncodedDiagnosticMessage": echo}
+    said = answer({"Code": code, "Message": echo, "AccessDeniedDetail": detail}, 400)
+    it = Stage(service(credentials=StaticCredentials(keys)), [said] * MAX_ATTEMPTS)
+    with pytest.raises(SecurityCenterError) as caught:
+        it.perform(exchange(it.service, READ))
+    told = f"{caught.value!r} {caught.value} {caught.value.as_dict()} {caught.value.__context__!r}"
+    assert "x-acs-security-token:***" in told
+    assert keys.access_key_secret not in told
+    assert "CAIS" not in told

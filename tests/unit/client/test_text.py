@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aegis.client.text import LONGEST, printable
+from airflow_provider_aegis.client.text import LONGEST, printable, without
 from tests.fakes import patiently
 
 
@@ -52,3 +52,15 @@ def test_printing_what_is_printable_changes_nothing() -> None:
     """What was escaped once goes through again when an error is stored and read back."""
     once = printable("\n" * LONGEST)
     assert printable(once) == once
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("no secret", "no secret"),
+        ("key is a+b/c=, a+b/c=!", "key is ***, ***!"),
+        ("SecurityToken=a%2Bb%2Fc%3D&x", "SecurityToken=***&x"),
+    ],
+)
+def test_secrets_are_taken_out_plain_and_percent_encoded(text: str, clean: str) -> None:
+    assert without(text, ["a+b/c=", None, ""]) == clean
