@@ -13,6 +13,7 @@ import httpx
 #: The states in which a run stays.
 RUN_ENDED = frozenset({"success", "failed"})
 _POLL_INTERVAL = 0.2
+_TRIES = 10
 
 Answer = TypeVar("Answer")
 
@@ -35,7 +36,11 @@ class AirflowApi:
 
     def api(self, method: str, path: str, json: Any = None, **params: Any) -> Any:
         """Send one request to `/api/v2/<path>`, as the admin that everybody is, and return what the answer holds."""
-        answer = self._http.request(method, f"/api/v2/{path.lstrip('/')}", json=json, params=params)
+        for _ in range(_TRIES):
+            answer = self._http.request(method, f"/api/v2/{path.lstrip('/')}", json=json, params=params)
+            if method != "GET" or "Database error" not in answer.text:
+                break
+            time.sleep(_POLL_INTERVAL)  # sqlite is locked now and then when many tasks end at once
         if answer.is_error:
             raise ApiError(f"{method} {path}", answer.status_code, answer.text)
         return answer.json() if answer.content else None

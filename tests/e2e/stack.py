@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,19 +49,21 @@ class AirflowStack(AirflowApi):
         env: Mapping[str, str] | None = None,
         example_dags: bool = False,
         port: int | None = None,
+        preload: Sequence[str] = (),
     ) -> None:
         self._port = port or free_port()
         super().__init__(f"http://{LOOPBACK}:{self._port}")
         self._dags_folder = dags_folder
         self._env = dict(env or {})
         self._example_dags = example_dags
+        self._preload = preload
         self._pids: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         self._directory = tempfile.TemporaryDirectory(prefix="airflow-", ignore_cleanup_errors=True)
         self.home = Path(self._directory.name)
         self._zygote = subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.zygote"],
+            [sys.executable, "-m", "tests.e2e.zygote", *self._preload],
             cwd=_ROOT,
             env=environment(
                 home=self.home,

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
@@ -24,6 +23,7 @@ import pytest
 from airflow_provider_aegis.client import vendor_credentials
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.emulator import Emulator
+from tests.leading import leading
 
 pytest.importorskip("alibabacloud_credentials")
 
@@ -31,9 +31,7 @@ BASE = Credentials("LTAI-base", "base-secret-0123456789")
 ROLE = "acs:ram::1234567890:role/scanner"
 OIDC = "acs:ram::1234567890:oidc-provider/ack"
 OIDC_TOKEN = "eyJ.oidc-token.sig"
-METADATA_TOKEN = "metadata-token"
-# Hosts of the vendor whose requests are led to loopback; the library is asked for any other in vain.
-VENDOR_HOSTS = ("sts.aliyuncs.com", "100.100.100.200")
+METADATA_TOKEN = "metadata-0123456789"
 
 
 def rpc_signature(secret: str, method: str, params: Mapping[str, str]) -> str:
@@ -134,10 +132,8 @@ def refusal(status: int, code: str, message: str) -> tuple[int, str]:
 
 
 @contextmanager
-def serve(sas: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[CredentialsServices]:
-    """Serve, and lead the vendor's library there: only a test that patches it can, no setting does."""
-    from Tea.core import TeaCore
-
+def serving(sas: Emulator) -> Iterator[CredentialsServices]:
+    """Serve, for whoever is led here."""
     services = CredentialsServices(sas)
 
     class Handler(BaseHTTPRequestHandler):
@@ -156,23 +152,23 @@ def serve(sas: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Credential
     services.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    compose = TeaCore.compose_url
-
-    def compose_url(request: Any) -> str:
-        host = request.headers["host"]
-        if host in VENDOR_HOSTS:
-            assert request.protocol == ("https" if host.startswith("sts") else "http")
-            request.protocol, request.headers["host"], request.port = "http", "127.0.0.1", services.port
-        return str(compose(request))
-
-    monkeypatch.setattr(TeaCore, "compose_url", staticmethod(compose_url))
-    vendor_credentials._providers.clear()
     try:
         yield services
     finally:
-        vendor_credentials._providers.clear()
-        for session in TeaCore._sessions.values():
-            session.close()
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def serve(sas: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[CredentialsServices]:
+    """Serve, and lead the vendor's library of this process there."""
+    from Tea.core import TeaCore
+
+    with serving(sas) as services:
+        monkeypatch.setattr(TeaCore, "compose_url", staticmethod(leading(TeaCore.compose_url, services.port)))
+        vendor_credentials._providers.clear()
+        try:
+            yield services
+        finally:
+            vendor_credentials._providers.clear()

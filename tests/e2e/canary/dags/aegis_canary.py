@@ -1,0 +1,105 @@
+"""Scans with keys of every kind in both modes, scans that fail, and tasks that tell what they know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import DAG, BaseOperator, Context, task
+
+from airflow_provider_aegis.hooks.aegis import AegisHook
+from airflow_provider_aegis.operators.once_task import AegisGetOnceTaskResultOperator, AegisOnceTaskOperator
+from airflow_provider_aegis.sensors.once_task import AegisOnceTaskSensor
+from tests.e2e.canary.telling import DecoyTrigger, TellingTrigger, tell
+
+AUTH_TYPES = ("access_key", "sts", "ram_role_arn", "oidc_role_arn", "ecs_ram_role", "credentials_uri", "default")
+BAD = ("wrong_secret", "wrong_token", "wrong_base", "no_token_file", "wrong_oidc_token")
+MODES = {"poke": False, "deferrable": True}
+SCAN: dict[str, Any] = {"once_task_type": "VUL_CHECK_TASK", "poll_interval": 1, "max_poll_interval": 2}
+
+
+def scan(name: str, conn_id: str, **more: Any) -> AegisOnceTaskOperator:
+    """A scan whose name says which task started it."""
+    return AegisOnceTaskOperator(task_id=name, aegis_conn_id=conn_id, once_task_name=name, **SCAN | more)
+
+
+with DAG(dag_id="canary", schedule=None, catchup=False):
+    for auth_type in AUTH_TYPES:
+        for mode, deferrable in MODES.items():
+            started = scan(f"{auth_type}_{mode}", auth_type, deferrable=deferrable)
+            started >> AegisGetOnceTaskResultOperator(
+                task_id=f"{auth_type}_{mode}_result",
+                aegis_conn_id=auth_type,
+                once_task_id=f"{{{{ ti.xcom_pull(task_ids='{started.task_id}', key='once_task_id') }}}}",
+                once_task_type="VUL_CHECK_TASK",
+            )
+
+with DAG(dag_id="canary_ended", schedule=None, catchup=False):
+    for mode, deferrable in MODES.items():
+        scan(f"ended_{mode}", "ram_role_arn", deferrable=deferrable)
+
+with DAG(dag_id="canary_failures", schedule=None, catchup=False):
+    for conn_id in BAD:
+        for mode, deferrable in MODES.items():
+            scan(f"{conn_id}_{mode}", conn_id, deferrable=deferrable)
+            AegisOnceTaskSensor(
+                task_id=f"{conn_id}_{mode}_sensor",
+                aegis_conn_id=conn_id,
+                once_task_id="unknown",
+                once_task_type="VUL_CHECK_TASK",
+                poke_interval=1,
+                deferrable=deferrable,
+            )
+
+with DAG(dag_id="canary_echo", schedule=None, catchup=False):
+    for mode, deferrable in MODES.items():
+        AegisOnceTaskSensor(
+            task_id=f"echo_{mode}",
+            aegis_conn_id="sts",
+            once_task_id="unknown",
+            once_task_type="VUL_CHECK_TASK",
+            poke_interval=1,
+            deferrable=deferrable,
+        )
+
+
+class Deferred(BaseOperator):
+    """Hands itself to a trigger."""
+
+    template_fields = ("decoy",)
+
+    def __init__(self, *, conn_id: str = "", decoy: str = "", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.conn_id = conn_id
+        self.decoy = decoy
+
+    def execute(self, context: Context) -> None:
+        """Defer."""
+        trigger = TellingTrigger(self.conn_id) if self.conn_id else DecoyTrigger(self.decoy)
+        self.defer(trigger=trigger, method_name="resume")
+
+    def resume(self, context: Context, event: dict[str, Any]) -> None:
+        """End."""
+
+
+with DAG(dag_id="canary_told", schedule=None, catchup=False):
+
+    @task
+    def told_by_the_worker(conn_id: str) -> None:
+        """Get the keys as a task does."""
+        tell("the task", AegisHook(conn_id).service.credentials.get())
+
+    for conn_id in AUTH_TYPES:
+        told_by_the_worker.override(task_id=f"{conn_id}_worker")(conn_id)
+        Deferred(task_id=f"{conn_id}_triggerer", conn_id=conn_id)
+
+with DAG(dag_id="canary_decoy", schedule=None, catchup=False, params={"decoy": ""}):
+
+    @task
+    def decoy(params: dict[str, Any] | None = None) -> str:
+        """Give away what nobody masks."""
+        told = str((params or {})["decoy"])
+        print("the task has", told)
+        return told
+
+    decoy()
+    Deferred(task_id="deferred", decoy="{{ params.decoy }}")

@@ -1,0 +1,65 @@
+"""What tells secrets on purpose: to see that Airflow's masker knows them, and that the search would find them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_aegis.client.exchange import Authenticate, Conversation
+from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.transport.nonblocking import open_transport
+from airflow_provider_aegis.hooks.aegis import AegisHook
+
+log = logging.getLogger("airflow.task.canary")
+
+
+def tell(where: str, keys: Credentials) -> None:
+    """Log keys as a careless program would."""
+    log.info("%s has secret=%s token=%s", where, keys.access_key_secret, keys.security_token)
+
+
+class TellingTrigger(BaseTrigger):
+    """Tells a connection's keys in the triggerer."""
+
+    def __init__(self, aegis_conn_id: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.aegis_conn_id = aegis_conn_id
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what Airflow stores."""
+        return f"{__name__}.TellingTrigger", {"aegis_conn_id": self.aegis_conn_id}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Get the keys as a wait does."""
+        service = await AegisHook(self.aegis_conn_id).aget_service()
+        async with open_transport(service) as transport:
+            tell("the trigger", await transport.perform(_authenticate()))
+        yield TriggerEvent({"told": self.aegis_conn_id})  # type: ignore[no-untyped-call]
+
+
+class DecoyTrigger(BaseTrigger):
+    """Keeps a text in its row for as long as it waits, which is for ever."""
+
+    def __init__(self, decoy: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.decoy = decoy
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what Airflow stores."""
+        return f"{__name__}.DecoyTrigger", {"decoy": self.decoy}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Tell the text, and wait."""
+        log.info("the trigger has %s", self.decoy)
+        await asyncio.Event().wait()
+        yield TriggerEvent({})  # type: ignore[no-untyped-call]
+
+
+def _authenticate() -> Conversation[Credentials]:
+    reply = yield Authenticate()
+    assert isinstance(reply, Credentials), reply
+    return reply
