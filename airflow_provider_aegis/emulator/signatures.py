@@ -49,7 +49,7 @@ class Claim:
 
     access_key_id: str
     signed: frozenset[str]
-    digest: str
+    digest: str = field(repr=False)
 
 
 def read_claim(request: Request) -> Claim | None:

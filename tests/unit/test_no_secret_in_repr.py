@@ -1,0 +1,143 @@
+"""Nothing that holds a secret shows it: not by repr, not by str, not in a traceback's text."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import pkgutil
+import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any, cast
+
+import pytest
+
+import airflow_provider_aegis
+from airflow_provider_aegis.client.credentials import StaticCredentials
+from airflow_provider_aegis.client.endpoints import Endpoint
+from airflow_provider_aegis.client.exchange import Authenticate, Send, Signature
+from airflow_provider_aegis.client.service import Service
+from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.temporary_credentials import Fetched, TemporaryCredentials, _Kept
+from airflow_provider_aegis.client.transport.blocking import SignatureAuth
+from airflow_provider_aegis.client.transport.nonblocking import _Loop
+from airflow_provider_aegis.client.transport.vendor import Rules
+from airflow_provider_aegis.client.vendor_credentials import VendorSource
+from airflow_provider_aegis.emulator import Emulator, Key
+from airflow_provider_aegis.emulator.messages import Request
+from airflow_provider_aegis.emulator.signatures import Claim, _Held
+from airflow_provider_aegis.hooks.aegis import AegisHook
+from airflow_provider_aegis.hooks.connection import parse_connection
+
+SECRET, TOKEN = "the-secret-of-the-key", "the-token-of-the-key"
+KEYS = Credentials("key-id", SECRET, TOKEN)
+SOURCE = VendorSource(
+    auth_type="ram_role_arn",
+    base=KEYS,
+    external_id=SECRET,
+    policy=SECRET,
+    credentials_uri=f"http://127.0.0.1/?{TOKEN}",
+    on_secret=print,
+)
+SIGNATURE = Signature("Action", "2026-01-02T03:04:05Z", "nonce", KEYS)
+HEADERS = SIGNATURE.headers(method="POST", host="h", path="/", query="")
+REQUEST = Request(method="POST", headers=HEADERS)
+SERVICE = Service(endpoint=Endpoint("https", "h"), credentials=StaticCredentials(KEYS))
+HOLDERS: list[object] = [
+    KEYS,
+    StaticCredentials(KEYS),
+    Fetched(KEYS),
+    _Kept(KEYS, 0, 0),
+    SOURCE,
+    TemporaryCredentials(SOURCE, on_secret=print),
+    SIGNATURE,
+    SignatureAuth(SIGNATURE),
+    Send("https://h/", SIGNATURE, 1, 1),
+    Authenticate(KEYS),
+    SERVICE,
+    Rules(None, print),
+    Key(SECRET, token=TOKEN),
+    _Held(Key(SECRET, token=TOKEN), None),
+    Claim("key-id", frozenset(), HEADERS["authorization"][-64:]),
+    REQUEST,
+    _Loop(fetches={(1, KEYS): cast("asyncio.Future[Credentials]", KEYS)}),
+    Emulator(keys={"key-id": Key(SECRET, token=TOKEN)}),
+]
+# Fields by whose names or types a dataclass may hold a secret.
+TELLING = re.compile(r"secret|token|password|credential|signature|authorization|digest|headers|\bKey\b", re.IGNORECASE)
+# They have the headers of answers, in which there is none.
+HARMLESS = {"Answer", "Reply", "Fault"}
+
+
+def dataclasses() -> Iterator[type]:
+    for module in pkgutil.walk_packages(airflow_provider_aegis.__path__, f"{airflow_provider_aegis.__name__}."):
+        if module.name.endswith(("__main__", "example_dags")):
+            continue
+        for thing in vars(importlib.import_module(module.name)).values():
+            if isinstance(thing, type) and is_dataclass(thing) and thing.__module__ == module.name:
+                yield thing
+
+
+@pytest.mark.parametrize("holder", HOLDERS, ids=lambda holder: type(holder).__name__)
+def test_nothing_that_holds_a_secret_shows_it(holder: object) -> None:
+    signature = HEADERS["authorization"].rpartition("=")[2]
+    assert len(signature) == 64
+    for shown in (repr(holder), str(holder), f"{holder}", repr([holder]), repr({"holder": holder})):
+        for secret in (SECRET, TOKEN, signature):
+            assert secret not in shown
+
+
+def test_every_class_that_may_hold_a_secret_is_looked_at() -> None:
+    known = {type(holder) for holder in HOLDERS}
+    may = {
+        one
+        for one in dataclasses()
+        if any(TELLING.search(f"{field.name} {field.type}") for field in fields(one)) and one.__name__ not in HARMLESS
+    }
+    assert may
+    assert may - known == set()
+
+
+def test_the_hook_and_what_it_reads_show_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    conn = {"conn_type": "aegis", "login": "key-id", "password": SECRET, "extra": {"security_token": TOKEN}}
+    conn["extra"] = {"region": "cn-hangzhou", "security_token": TOKEN, "auth_type": "sts"}
+    monkeypatch.setenv("AIRFLOW_CONN_AEGIS_DEFAULT", json.dumps(conn))
+    hook = AegisHook()
+    shown = f"{hook!r} {hook} {hook.service!r} {vars(hook)!r}"
+    assert "key-id" in shown
+    assert SECRET not in shown
+    assert TOKEN not in shown
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"extra": {"region": 5}},
+        {"extra": {"region": "cn-hangzhou", "read_timeout": "soon"}},
+        {"extra": {"region": "cn-hangzhou", "policy": SECRET}},
+        {"extra": {"region": "cn-hangzhou", "auth_type": "ram_role_arn", "role_arn": SECRET}},
+        {"extra": {"region": "cn-hangzhou", "auth_type": "credentials_uri", "credentials_uri": f"ftp://{TOKEN}"}},
+        {
+            "extra": {
+                "region": "cn-hangzhou",
+                "auth_type": "ram_role_arn",
+                "role_arn": "acs:ram::1:role/r",
+                "policy": TOKEN,
+            }
+        },
+        {"password": f"{SECRET} "},
+        {"password": f"{SECRET}ü"},
+    ],
+    ids=str,
+)
+def test_a_connection_that_is_refused_shows_no_secret(broken: dict[str, Any]) -> None:
+    from airflow.models.connection import Connection
+
+    known = {"conn_type": "aegis", "login": "key-id", "password": SECRET, "extra": {"region": "cn-hangzhou"}} | broken
+    conn = Connection(conn_id="c", **{**known, "extra": json.dumps(known["extra"])})
+    with pytest.raises(ValueError) as caught:
+        parse_connection(conn)
+    shown = f"{caught.value!r} {caught.getrepr(style='native', showlocals=False)}"
+    assert TOKEN not in shown
+    assert str(caught.value).count(SECRET) == 0
