@@ -78,9 +78,9 @@ def _json_object(answer: Answer, action: str) -> dict[str, Any]:
         raise ProtocolError("the endpoint answered with a redirect, which is never followed", **known)
     try:
         payload = DECODER.decode(answer.body.decode(json.detect_encoding(answer.body), "surrogatepass"))
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as error:
         html = answer.body[:200].decode("utf-8", "replace").lstrip().startswith("<")
-        what = "HTML" if html else "not JSON, or cut short"
+        what = "HTML" if html else _oddity(error)
     else:
         if isinstance(payload, dict):
             return payload
@@ -90,6 +90,18 @@ def _json_object(answer: Answer, action: str) -> dict[str, Any]:
         raise ThrottledError(f"the answer is {what}", retry_after=retry_after, **known)
     passing = answer.status >= 500 or answer.status < 400 or answer.status in (408, 425)
     raise ProtocolError(f"the answer is {what}", passing=passing, **known)
+
+
+def _oddity(error: Exception) -> str:
+    """Say why a body could not be read."""
+    match error:
+        case RecursionError():
+            return "nested too deeply"
+        case UnicodeDecodeError():
+            return f"not {error.encoding} text"
+        case json.JSONDecodeError():
+            return "not JSON, or cut short"
+    return "not JSON: a number in it is too large, or none"
 
 
 def _refuse(name: str) -> float:

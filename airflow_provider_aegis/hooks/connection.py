@@ -216,14 +216,17 @@ def parse_connection(
 def _parse(conn: AirflowConnection, region: str | None, on_secret: Callable[[str], object] | None) -> Service:
     extra = _extra_of(conn)
     borrowed = conn.conn_type == ALIBABA_CONN_TYPE
-    login, password = (
-        (extra.get("access_key_id"), extra.get("access_key_secret")) if borrowed else (conn.login, conn.password)
+    keys = (
+        {name: extra.get(name) for name in ("access_key_id", "access_key_secret")}
+        if borrowed
+        else {"login": conn.login, "password": conn.password}
     )
+    login, password = (_text(name, value) for name, value in keys.items())
     if borrowed:  # their auth_type is of other words, and all of their connections hold an AccessKey
         extra = {name: value for name, value in extra.items() if name not in BORROWED_OTHERWISE}
     values = {one.name: _read(one, extra.get(one.name)) for one in FIELDS if not one.standard}
     region = region or values["region"]
-    host, port = (None, None) if borrowed else (conn.host, conn.port)
+    host, port = (None, None) if borrowed else (_text("host", conn.host), conn.port)
     endpoint = resolve_endpoint(region=region, host=host, port=port)
     plane = resolve_endpoint(region=region, host=None) if region else endpoint
     return Service(
@@ -245,11 +248,18 @@ def _parse(conn: AirflowConnection, region: str | None, on_secret: Callable[[str
 def _extra_of(conn: AirflowConnection) -> dict[str, Any]:
     try:
         extra = json.loads(conn.extra) if conn.extra else {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError("the extra is not JSON: repair it, or leave it empty.") from error
     if not isinstance(extra, dict):
         raise ConfigurationError('the extra must be a JSON object, as {"region": "cn-hangzhou"}.')
     return extra
+
+
+def _text(name: str, value: Any) -> str | None:
+    """Return a text as it is; a connection that is written as JSON can hold anything."""
+    if value is None or isinstance(value, str):
+        return value
+    raise ConfigurationError(f"{name!r} must be a text, not {type(value).__name__}.")
 
 
 def _read(one: Field, value: Any) -> Any:
@@ -260,7 +270,7 @@ def _read(one: Field, value: Any) -> Any:
         least, most = one.schema["minimum"], one.schema["maximum"]
         try:
             number = float("nan") if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = float("nan")
         if math.isnan(number) or not least <= number <= most:
             raise ConfigurationError(f"extra {one.name!r} must be a number from {least:g} to {most:g}, not {value!r}.")

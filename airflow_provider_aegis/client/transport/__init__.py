@@ -50,6 +50,6 @@ def tls_context(ca_bundle: str | None) -> ssl.SSLContext:
             continue
         try:
             context.load_verify_locations(**{"capath" if Path(path).is_dir() else "cafile": path})
-        except (OSError, ssl.SSLError) as error:
+        except (OSError, ValueError) as error:  # the second for a path that cannot be one
             raise ConfigurationError(f"{what} {path!r} cannot be read as PEM certificates: {error}.") from error
     return context

@@ -301,6 +301,23 @@ def test_a_redirect_is_refused(status: int, body: bytes) -> None:
     assert not caught.value.transient
 
 
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        pytest.param(b"[" * 10_000, "nested too deeply", id="arrays"),
+        pytest.param(b'{"a":' * 10_000, "nested too deeply", id="objects"),
+        pytest.param(b'{"a": ' + b"9" * 5000 + b"}", "a number in it is too large", id="an int of 5000 digits"),
+        pytest.param(b'{"a": 1e999999999}', "a number in it is too large", id="a huge exponent"),
+        pytest.param(b'{"a": NaN}', "a number in it is too large, or none", id="not a number"),
+        pytest.param(b'{"a": "\xff"}', "not utf-8 text", id="no UTF-8"),
+        pytest.param(b'{"a": "', "not JSON, or cut short", id="cut short"),
+    ],
+)
+def test_the_error_says_why_a_body_cannot_be_read(body: bytes, named: str) -> None:
+    with pytest.raises(ProtocolError, match=named):
+        read_answer(Answer(200, {}, body), READ)
+
+
 def test_an_answer_does_not_show_its_body() -> None:
     assert "SUCCESS" not in repr(answer({"Status": "SUCCESS"}))
 

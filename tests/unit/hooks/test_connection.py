@@ -135,6 +135,26 @@ def auth(auth_type: str, **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        pytest.param({"extra": "[" * 100_000}, "extra is not JSON", id="an extra nested too deeply"),
+        pytest.param({"extra": f'{{"read_timeout": 1{"0" * 400}}}'}, "'read_timeout'", id="a number beyond a float"),
+        pytest.param({"login": 5}, "'login' must be a text", id="a login that is a number"),
+        pytest.param({"password": 5}, "'password' must be a text", id="a password that is a number"),
+        pytest.param({"host": 5}, "'host' must be a text", id="a host that is a number"),
+        pytest.param(
+            {"conn_type": "alibaba_cloud", "extra": {"access_key_id": 5, "region": "cn-hangzhou"}},
+            "'access_key_id' must be a text",
+            id="the official provider's key",
+        ),
+    ],
+)
+def test_what_json_can_hold_and_no_form_can_is_named_too(fields: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigurationError, match=named):
+        parse_connection(connection(**fields))
+
+
+@pytest.mark.parametrize(
     ("fields", "account"),
     [
         (auth("access_key", login="id", password="s"), "id"),

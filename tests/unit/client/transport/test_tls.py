@@ -64,6 +64,13 @@ def test_the_environments_certificates_count(
     assert isinstance(outcome, Answer)
 
 
+@pytest.mark.parametrize("path", ["a\0b", "\ud800"], ids=["a null", "half a character"])
+def test_a_ca_bundle_that_cannot_be_a_path_is_a_configuration_error(driver: Driver, path: str) -> None:
+    service = service_at("https://127.0.0.1:1", ca_bundle=path)
+    with pytest.raises(ConfigurationError, match="ca_bundle"):
+        driver.perform(service, ask(service))
+
+
 def test_the_environments_certificates_may_be_a_folder(
     driver: Driver, certificate: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
