@@ -66,13 +66,17 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Wanted: this request on the wire. Comes back as :class:`Answer`, or as the error that stood in its way."""
+    """Wanted: this request on the wire. Comes back as :class:`Answer`, or as the error that stood in its way.
+
+    :param seconds: for all of it; an answer that goes on for longer is broken off.
+    """
 
     url: str
     signature: Signature
     connect_timeout: float
     read_timeout: float
     method: str = "POST"
+    seconds: float = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +192,7 @@ def _send(service: Service, call: Call, url: str, credentials: Credentials, dead
         Signature(call.operation.name, _date(int(now)), uuid.uuid4().hex, credentials),
         connect_timeout=min(service.connect_timeout, left),
         read_timeout=min(service.read_timeout, left),
+        seconds=left,
     )
 
 

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 
 from airflow_provider_aegis import __version__
 from airflow_provider_aegis.client.errors import ConfigurationError, ProtocolError
@@ -17,7 +18,6 @@ MAX_ANSWER_SECONDS = 60.0
 KEEP_IDLE_SECONDS = 8.0
 READ_SIZE = 64 * 1024
 TOO_LONG = f"the answer is longer than {MAX_ANSWER_BYTES // 1024 // 1024} MiB"
-TOO_SLOW = f"the answer was not complete after {MAX_ANSWER_SECONDS:g} s"
 
 # Answers come as they are: a compressed one could be far larger than its bytes on the wire.
 HEADERS = {
@@ -27,10 +27,22 @@ HEADERS = {
 }
 
 
-def refused_answer(why: str, status: int, headers: Mapping[str, str], *, passing: bool = False) -> ProtocolError:
+def refused_answer(why: str, status: int, headers: Mapping[str, str]) -> ProtocolError:
     """Return the error for an answer that is not read to its end."""
-    request_id = headers.get("x-acs-request-id", "")
-    return ProtocolError(why, http_status=status, request_id=request_id, passing=passing)
+    return ProtocolError(why, http_status=status, request_id=headers.get("x-acs-request-id", ""))
+
+
+def oversized(what: object) -> ProtocolError:
+    """Return the error for an answer whose head, or what stands between the pieces of its body, goes on and on."""
+    return ProtocolError(f"the head of the answer is too long: {what}", passing=True)
+
+
+def too_slow(
+    seconds: float, status: int | None = None, headers: Mapping[str, str] = MappingProxyType({})
+) -> ProtocolError:
+    """Return the error for an answer that was not complete in time."""
+    why = f"the answer was not complete after {seconds:.3g} s"
+    return ProtocolError(why, http_status=status, request_id=headers.get("x-acs-request-id", ""), passing=True)
 
 
 @lru_cache(maxsize=16)

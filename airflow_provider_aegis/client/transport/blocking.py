@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ssl
 import time
+from http.client import HTTPException
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError, NewConnectionError
@@ -31,10 +31,11 @@ from airflow_provider_aegis.client.transport import (
     MAX_ANSWER_SECONDS,
     READ_SIZE,
     TOO_LONG,
-    TOO_SLOW,
+    oversized,
     refused_answer,
-    tls_context,
+    too_slow,
 )
+from airflow_provider_aegis.client.transport.bounded import BoundedAdapter, within
 
 T = TypeVar("T")
 
@@ -65,7 +66,7 @@ class BlockingTransport:
     def __init__(self, service: Service) -> None:
         self._service = service
         # A session would read the whole environment for every call, and merge settings that are never set here.
-        self._adapter = TlsAdapter(service.ca_bundle) if service.endpoint.scheme == "https" else HTTPAdapter()
+        self._adapter = BoundedAdapter(service.endpoint.scheme, service.ca_bundle)
         self._proxies = get_environ_proxies(service.endpoint.url, no_proxy=None)
         self._last_used = time.monotonic()
 
@@ -113,50 +114,44 @@ class BlockingTransport:
         request.prepare(method=send.method, url=send.url, headers=HEADERS, auth=SignatureAuth(send.signature))
         try:
             return fetch(
-                self._adapter, request, timeout=(send.connect_timeout, send.read_timeout), proxies=self._proxies
+                self._adapter,
+                request,
+                timeout=(send.connect_timeout, send.read_timeout),
+                proxies=self._proxies,
+                seconds=send.seconds,
             )
         finally:
             self._last_used = time.monotonic()
 
 
 def fetch(
-    adapter: HTTPAdapter, request: requests.PreparedRequest, *, timeout: tuple[float, float], proxies: dict[str, str]
+    adapter: BoundedAdapter,
+    request: requests.PreparedRequest,
+    *,
+    timeout: tuple[float, float],
+    proxies: dict[str, str],
+    seconds: float = float("inf"),
 ) -> Answer | SecurityCenterError:
     """Send a request and return its answer as far as that is within bounds; no redirect is followed.
 
     :param timeout: seconds for the connection, and for the next bytes.
     :param proxies: address of the proxy by scheme.
+    :param seconds: for all of it.
     """
+    limit = min(seconds, sum(timeout) + MAX_ANSWER_SECONDS)
     try:
-        with adapter.send(request, stream=True, timeout=timeout, proxies=proxies) as response:
+        with (
+            within(limit),
+            adapter.send(request, stream=True, timeout=timeout, proxies=proxies) as response,
+        ):
             headers = {name.lower(): value for name, value in response.headers.items()}
+            if not headers.get("content-length", "0").isdecimal():  # http.client takes anything for no length
+                return NoAnswerError(f"the answer's Content-Length is {headers['content-length']!r}")
             return Answer(response.status_code, headers, _read_body(response))
     except SecurityCenterError as error:
         return error
     except (requests.RequestException, HTTPError, OSError) as error:
         return _explain(error)
-
-
-class TlsAdapter(HTTPAdapter):
-    """Verifies with the settings of a connection.
-
-    :param ca_bundle: path of a file with further certificate authorities to trust.
-    """
-
-    def __init__(self, ca_bundle: str | None) -> None:
-        self._context = tls_context(ca_bundle)
-        super().__init__()
-
-    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
-        """Leave the context as it is: requests would load its own authorities into it at every connection."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Verify the endpoint by the context."""
-        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """Verify the endpoint behind a proxy by the context."""
-        return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
 
 
 def _read_body(response: requests.Response) -> bytes:
@@ -168,7 +163,7 @@ def _read_body(response: requests.Response) -> bytes:
         if length > MAX_ANSWER_BYTES:
             raise refused_answer(TOO_LONG, response.status_code, response.headers)
         if time.monotonic() > until:
-            raise refused_answer(TOO_SLOW, response.status_code, response.headers, passing=True)
+            raise too_slow(MAX_ANSWER_SECONDS, response.status_code, response.headers)
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -182,6 +177,8 @@ def _explain(error: Exception) -> SecurityCenterError:
         return UnreachableError(f"no connection came about: {reason}")
     if isinstance(reason, NewConnectionError):
         return UnreachableError(f"no connection came about: {reason}")
+    if isinstance(reason, HTTPException) and str(reason).startswith("got more than"):
+        return oversized(reason)
     return NoAnswerError(f"the request was sent and no answer came back: {reason}")
 
 

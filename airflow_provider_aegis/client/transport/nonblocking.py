@@ -32,13 +32,18 @@ from airflow_provider_aegis.client.transport import (
     MAX_ANSWER_SECONDS,
     READ_SIZE,
     TOO_LONG,
-    TOO_SLOW,
+    oversized,
     refused_answer,
     tls_context,
+    too_slow,
 )
 
 T = TypeVar("T")
 
+# aiohttp's own time-outs may be so late, and what they say of a connection has to come first.
+SLACK = 1.0
+# How aiohttp words it; it has no class for it.
+OVERSIZED = ("Got more than", "Too many headers")
 NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
 
 
@@ -87,26 +92,31 @@ class NonblockingTransport:
         url = URL(send.url, encoded=True)
         host = url.raw_authority
         signed = send.signature.headers(method=send.method, host=host, path=url.raw_path, query=url.raw_query_string)
+        limit = min(send.seconds, send.connect_timeout + send.read_timeout + MAX_ANSWER_SECONDS)
+        timer = asyncio.timeout(_bounded(limit + SLACK))
         try:
-            async with self._session.request(
-                send.method,
-                url,
-                headers=signed,
-                skip_auto_headers=("Content-Type",),
-                allow_redirects=False,
-                proxy=self._proxy,
-                timeout=aiohttp.ClientTimeout(
-                    total=None,
-                    connect=_bounded(send.connect_timeout),  # with the look-up of the name
-                    sock_read=_bounded(send.read_timeout),
-                ),
-            ) as response:
+            async with (
+                timer,
+                self._session.request(
+                    send.method,
+                    url,
+                    headers=signed,
+                    skip_auto_headers=("Content-Type",),
+                    allow_redirects=False,
+                    proxy=self._proxy,
+                    timeout=aiohttp.ClientTimeout(
+                        total=None,
+                        connect=_bounded(send.connect_timeout),  # with the look-up of the name
+                        sock_read=_bounded(send.read_timeout),
+                    ),
+                ) as response,
+            ):
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status, headers, await _read_body(response))
         except SecurityCenterError as error:
             return error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return _explain(error)
+            return too_slow(limit) if timer.expired() else _explain(error)
 
 
 def _bounded(seconds: float) -> float | None:
@@ -128,17 +138,19 @@ async def _read_body(response: aiohttp.ClientResponse) -> bytes:
     except aiohttp.ServerTimeoutError:
         raise
     except TimeoutError as error:
-        raise refused_answer(TOO_SLOW, response.status, response.headers, passing=True) from error
+        raise too_slow(MAX_ANSWER_SECONDS, response.status, response.headers) from error
     return b"".join(chunks)
 
 
 def _explain(error: Exception) -> SecurityCenterError:
     """Say of an error whether the request can have arrived."""
     what = str(error) or type(error).__name__
-    if isinstance(error, aiohttp.ClientSSLError):
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return UntrustedEndpointError(f"TLS could not verify the endpoint: {what}")
     if isinstance(error, NOT_SENT):
         return UnreachableError(f"no connection came about: {what}")
+    if any(words in what for words in OVERSIZED):
+        return oversized(what)
     return NoAnswerError(f"the request was sent and no answer came back: {what}")
 
 

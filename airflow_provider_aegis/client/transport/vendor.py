@@ -9,13 +9,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
 from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.endpoints import is_loopback
 from airflow_provider_aegis.client.errors import ProtocolError, SecurityCenterError, UntrustedEndpointError
-from airflow_provider_aegis.client.transport.blocking import TlsAdapter, fetch
+from airflow_provider_aegis.client.transport.blocking import fetch
+from airflow_provider_aegis.client.transport.bounded import BoundedAdapter
 
 # Instance metadata; like every service on the machine itself or its link it is never asked through a proxy.
 METADATA = "100.100.100.200"
@@ -55,7 +55,7 @@ def perform(url: str, request: Any, options: dict[str, Any], rules: Rules) -> An
     prepared = requests.PreparedRequest()
     headers = {**request.headers, "accept-encoding": "identity"}
     prepared.prepare(method=request.method, url=url, headers=headers, data=request.body)
-    adapter = TlsAdapter(rules.ca_bundle) if parts.scheme == "https" else HTTPAdapter()
+    adapter = BoundedAdapter(parts.scheme, rules.ca_bundle)
     try:
         answer = fetch(
             adapter,

@@ -78,7 +78,7 @@ def failure(source: VendorSource) -> SecurityCenterError:
     [
         (endless(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536), AuthenticationError, "longer than"),
         (endless(b"HTTP/1.1 200 OK\r\n\r\n", b"x"), UnreachableError, "not complete after"),
-        (endless(b"HTTP/1.1 200 OK\r\n", b"x: y\r\n"), UnreachableError, "no answer came back"),
+        (endless(b"HTTP/1.1 200 OK\r\n", b"x: y\r\n"), UnreachableError, "head of the answer is too long"),
         (reply(ARRAYS), UnreachableError, "no proper answer"),
         (reply(b'{"Code": "Success"}'), AuthenticationError, "no keys were handed out"),
         (reply(gzip.compress(b"0" * 10**8), content_encoding="gzip"), UnreachableError, "no proper answer"),

@@ -1,0 +1,140 @@
+"""The connections of the blocking transport, on which no answer takes longer than its request may.
+
+The time-out of a socket begins anew with every byte, so a head that drips, or one interim answer after another, would
+hold its reader for ever. And what goes wrong before a connection stands is told apart here from what comes after.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPException, HTTPResponse
+from io import BufferedReader, RawIOBase
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
+
+from airflow_provider_aegis.client.errors import UnreachableError, UntrustedEndpointError
+from airflow_provider_aegis.client.transport import tls_context, too_slow
+
+_own = threading.local()
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Have the answers that this thread waits for end after so long."""
+    before = _limit()
+    _own.limit = (seconds, time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _own.limit = before
+
+
+def _limit() -> tuple[float, float]:
+    return getattr(_own, "limit", (float("inf"), float("inf")))
+
+
+class _Bytes(RawIOBase):
+    """The bytes of one answer, by the time that its request has."""
+
+    def __init__(self, raw: Any, sock: Any) -> None:
+        self._raw = raw
+        self._sock = sock
+        self._pause = sock.gettimeout() or float("inf")
+        self._seconds, self._until = _limit()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> Any:
+        left = self._until - time.monotonic()
+        if left < self._pause:
+            self._sock.settimeout(max(left, 0.001))
+        try:
+            if left > 0:
+                return self._raw.readinto(buffer)
+        except TimeoutError:
+            if time.monotonic() < self._until:
+                raise
+        raise too_slow(self._seconds)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Answer(HTTPResponse):
+    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = BufferedReader(_Bytes(self.fp.detach(), sock))
+
+
+class _Connecting:
+    """Says of what it raises that nothing was sent."""
+
+    response_class: Any = _Answer
+
+    def connect(self) -> None:
+        try:
+            super().connect()  # type: ignore[misc]
+        except ssl.SSLCertVerificationError as error:
+            raise UntrustedEndpointError(f"TLS could not verify the endpoint: {error}") from error
+        except (OSError, HTTPError, HTTPException) as error:
+            raise UnreachableError(f"no connection came about: {error}") from error
+
+
+class _HttpConnection(_Connecting, HTTPConnection):
+    pass
+
+
+class _HttpsConnection(_Connecting, HTTPSConnection):
+    pass
+
+
+class _HttpPool(HTTPConnectionPool):
+    ConnectionCls = _HttpConnection
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _HttpsConnection
+
+
+_POOLS = {"http": _HttpPool, "https": _HttpsPool}
+
+
+class BoundedAdapter(HTTPAdapter):
+    """Keeps connections as they are above; those to an endpoint over TLS verify by the settings of a connection.
+
+    :param scheme: of the endpoint.
+    :param ca_bundle: path of a file with further certificate authorities to trust.
+    """
+
+    def __init__(self, scheme: str, ca_bundle: str | None) -> None:
+        self._tls: dict[str, Any] = {"ssl_context": tls_context(ca_bundle)} if scheme == "https" else {}
+        super().__init__()
+
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
+        """Leave the context as it is: requests would load its own authorities into it at every connection."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Verify the endpoint by the context."""
+        super().init_poolmanager(*args, **(self._tls | kwargs))
+        _bound(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Verify the endpoint behind a proxy by the context."""
+        manager = super().proxy_manager_for(proxy, **(self._tls | kwargs))
+        if isinstance(manager, ProxyManager):  # one for SOCKS has connections of its own
+            _bound(manager)
+        return manager
+
+
+def _bound(manager: PoolManager) -> None:
+    manager.pool_classes_by_scheme = _POOLS
