@@ -15,7 +15,7 @@ from airflow_provider_aegis.client.endpoints import is_loopback, parse_host, res
 from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.exchange import Signature
 from airflow_provider_aegis.client.service import Service
-from airflow_provider_aegis.hooks.auth import AUTH_TYPES, check_uri, compact_policy, credentials_of
+from airflow_provider_aegis.hooks.auth import AUTH_TYPES, check_uri, compact_policy
 from airflow_provider_aegis.hooks.connection import FIELDS, parse_connection
 
 
@@ -41,9 +41,11 @@ def fuzz(data: bytes) -> None:
     _own_errors(lambda: check_endpoint_of(host, conn.port, region))
     _own_errors(lambda: check_address(check_uri(host, region), region))
     _own_errors(lambda: check_policy(compact_policy(extra)))
-    values = {one.name: text for one, text in zip(FIELDS, [*_lines(data)[1:], *extra.split(",")], strict=False) if text}
+    names = (one.name for one in FIELDS if not one.standard and one.name != "auth_type")
+    values = {name: text for name, text in zip(names, extra.split(","), strict=False) if text}
     for auth_type in AUTH_TYPES:
-        _own_errors(lambda auth_type=auth_type: credentials_of({**values, "auth_type": auth_type}, host=host))  # type: ignore[misc]
+        conn.extra = json.dumps({**values, "auth_type": auth_type, "region": "cn-hangzhou"})
+        _own_errors(lambda: check_service(parse_connection(conn, on_secret=len)))
 
 
 def parse(data: bytes) -> Connection:
