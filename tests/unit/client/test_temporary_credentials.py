@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.errors import AuthenticationError, SecurityCenterError, UnreachableError
+from airflow_provider_aegis.client.exchange import Send
+from airflow_provider_aegis.client.pace import Pace
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.temporary_credentials import (
     LONGEST_MARGIN,
@@ -17,7 +20,8 @@ from airflow_provider_aegis.client.temporary_credentials import (
     Fetched,
     TemporaryCredentials,
 )
-from tests.fakes import FakeClock
+from airflow_provider_aegis.client.watch import Outcome, watch
+from tests.fakes import READ, STALE, FakeClock, Stage, answer, service
 
 
 @dataclass
@@ -75,6 +79,25 @@ def test_refused_keys_are_replaced_once_for_all_who_had_them() -> None:
     first = provider.get()
     assert {provider.get(refused=first).access_key_id for _ in range(5)} == {"id-2"}
     assert script.refused == [None, first]
+
+
+def test_keys_of_a_minute_last_through_a_wait_of_a_day() -> None:
+    provider, script = make(60.0)
+    expire: dict[str, float] = {}
+
+    def answer_to(send: Send) -> Answer:
+        keys = send.signature.credentials.access_key_id
+        expires = expire.setdefault(keys, script.clock.time() + 60)  # they were fetched for this request
+        return STALE if script.clock.time() >= expires else answer({"TaskInfo": {"Status": "PROCESSING"}})
+
+    day, pause = 86_400, 30
+    on_stage = Stage(service(clock=script.clock, credentials=provider), [answer_to] * (day // pause + 1))
+    deadline = script.clock.monotonic() + day
+    ending = on_stage.perform(watch(on_stage.service, READ, pace=Pace(pause, pause), deadline=deadline))
+    assert (ending.outcome, ending.error) == (Outcome.DEADLINE, None)
+    assert len(on_stage.sent) >= day / pause * 0.9  # the pace is never quite the same
+    assert set(script.refused) == {None}, "keys were sent that had expired"
+    assert day / 70 < len(script.refused) < day / 48
 
 
 def test_of_many_that_ask_at_once_one_fetches() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -40,17 +41,12 @@ def test_a_session_of_900_seconds_is_fetched_once(
     assert services.requests["AssumeRole"] == 1
 
 
-def finish_later(sas: Emulator, seconds: float) -> threading.Timer:
-    timer = threading.Timer(seconds, lambda: sas.finish(sas.started[0]))
-    timer.start()
-    return timer
-
-
-def waiting(sas: Emulator, service: Service) -> Conversation[Outcome]:
+def waiting(sas: Emulator, service: Service, seconds: float = 6, pause: float = 0.1) -> Conversation[Outcome]:
     started = yield from exchange(service, once_task.generate_once_task(once_task_type="VUL_CHECK_TASK"))
-    timer = finish_later(sas, 6)
+    timer = threading.Timer(seconds, lambda: sas.finish(started["TaskId"]))
+    timer.start()
     read = once_task.get_once_task_result_info(once_task_id=started["TaskId"], once_task_type="VUL_CHECK_TASK")
-    ending = yield from watch(service, read, pace=Pace(0.1, 0.1))
+    ending = yield from watch(service, read, pace=Pace(pause, pause))
     timer.join()
     return ending.outcome
 
@@ -64,6 +60,29 @@ def test_keys_expire_in_the_middle_of_a_wait_and_no_poll_is_lost(
     assert driver.perform(service, waiting(sas, service)) is Outcome.SUCCESS
     assert len(services.handed_out) >= 3
     assert [line.code for line in sas.log if line.code] == []
+
+
+@pytest.mark.soak
+def test_keys_of_a_minute_last_through_a_wait_of_five_at_both_transports(
+    sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.life, seconds, pause = 60, 300, 2
+    drivers: list[Driver] = [Blocking(), Nonblocking()]
+    # Two sessions, so that neither lives on the keys that the other has fetched.
+    waits = [role(monkeypatch, sas, role_session_name=type(driver).__name__).service for driver in drivers]
+
+    def wait(driver: Driver, service: Service) -> Outcome:
+        return driver.perform(service, waiting(sas, service, seconds, pause))
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(wait, drivers, waits)) == [Outcome.SUCCESS] * 2
+    polls = [line for line in sas.log if line.action == "GetOnceTaskResultInfo"]
+    assert len(polls) >= 2 * seconds / pause * 0.9
+    assert [line.code for line in sas.log if line.code] == [], "a poll failed"
+    asked = Counter(asked["RoleSessionName"] for asked in services.asked)
+    # A fifth of their life before they expire they are fetched again, by the next poll.
+    assert set(asked) == {"Blocking", "Nonblocking"}
+    assert all(seconds / 60 < number <= seconds / (60 * 0.8) + 1 for number in asked.values()), asked
 
 
 def test_keys_that_are_refused_are_replaced_in_the_middle_of_a_wait(
