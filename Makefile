@@ -53,7 +53,7 @@ test: lint venv-2.11 ## Check and test everything but the soak test, on both Air
 	@$(call with-airflow-home,$(BIN)/python -m pytest -m "not soak")
 	@if [ -e .venv-2.11/.installed ]; then \
 		echo "And on Airflow 2.11:"; \
-		$(call with-airflow-home,$(BIN_2_11)/python -m pytest -m "not soak" tests/unit tests/dag_level); \
+		$(call with-airflow-home,$(BIN_2_11)/python -m pytest -m "not soak" tests/unit tests/dag_level tests/airflow_2); \
 	else \
 		echo "SKIPPED: the tests on Airflow 2.11, for want of Python 3.11 or 3.12."; \
 	fi
@@ -72,7 +72,7 @@ ui: venv ## Keep that Airflow running, to look at in a browser
 bench: venv ## Run the benchmarks
 	@$(call with-airflow-home,$(BIN)/python -m tests.benchmarks)
 
-soak: venv ## Run the soak test
+soak: venv ## Run what takes long: the parsers fuzzed for 10 minutes, keys that expire through a wait, throttling
 	@$(call with-airflow-home,$(BIN)/python -m pytest -m soak)
 
 lock: venv ## Resolve all dependencies anew
