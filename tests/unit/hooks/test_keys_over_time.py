@@ -41,11 +41,13 @@ def test_a_session_of_900_seconds_is_fetched_once(
     assert services.requests["AssumeRole"] == 1
 
 
-def waiting(sas: Emulator, service: Service, seconds: float = 6, pause: float = 0.1) -> Conversation[Outcome]:
-    started = yield from exchange(service, once_task.generate_once_task(once_task_type="VUL_CHECK_TASK"))
+def waiting(
+    sas: Emulator, service: Service, *, kind: str = "VUL_CHECK_TASK", seconds: float = 6, pause: float = 0.1
+) -> Conversation[Outcome]:
+    started = yield from exchange(service, once_task.generate_once_task(once_task_type=kind))
     timer = threading.Timer(seconds, lambda: sas.finish(started["TaskId"]))
     timer.start()
-    read = once_task.get_once_task_result_info(once_task_id=started["TaskId"], once_task_type="VUL_CHECK_TASK")
+    read = once_task.get_once_task_result_info(once_task_id=started["TaskId"], once_task_type=kind)
     ending = yield from watch(service, read, pace=Pace(pause, pause))
     timer.join()
     return ending.outcome
@@ -72,7 +74,8 @@ def test_keys_of_a_minute_last_through_a_wait_of_five_at_both_transports(
     waits = [role(monkeypatch, sas, role_session_name=type(driver).__name__).service for driver in drivers]
 
     def wait(driver: Driver, service: Service) -> Outcome:
-        return driver.perform(service, waiting(sas, service, seconds, pause))
+        kind = type(driver).__name__  # two scans of one kind would be in each other's way
+        return driver.perform(service, waiting(sas, service, kind=kind, seconds=seconds, pause=pause))
 
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(wait, drivers, waits)) == [Outcome.SUCCESS] * 2
