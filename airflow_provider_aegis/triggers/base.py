@@ -7,7 +7,7 @@ import importlib
 import inspect
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from airflow.triggers.base import BaseTrigger
 
@@ -26,6 +26,7 @@ class AegisTrigger(BaseTrigger):
     aegis_conn_id: str
     region: str | None
     deadline: float | None
+    _transport: ClassVar[Any] = None
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -42,9 +43,11 @@ class AegisTrigger(BaseTrigger):
         :raises ConfigurationError: if the connection cannot be used.
         """
         service = await AegisHook(aegis_conn_id=self.aegis_conn_id, region=self.region).aget_service()
-        # aiohttp is imported off the event loop, which an import of that size would hold up.
-        transport: Any = await asyncio.to_thread(importlib.import_module, TRANSPORT)
-        async with transport.open_transport(service) as connection:
+        # aiohttp is imported off the event loop, which an import of that size would hold up. Once it is here, hundreds
+        # of triggers that start together would only stand in line for the loop's few threads.
+        if AegisTrigger._transport is None:
+            AegisTrigger._transport = await asyncio.to_thread(importlib.import_module, TRANSPORT)
+        async with AegisTrigger._transport.open_transport(service) as connection:
             result: T = await connection.perform(conversation(service))
             return result
 
