@@ -37,6 +37,11 @@ def test_it_holds_the_package_and_its_examples_and_no_tests(wheel: ZipFile) -> N
     assert "Apache License" in read(wheel, "licenses/LICENSE")
 
 
+def test_it_carries_its_sbom(wheel: ZipFile) -> None:
+    name = "airflow-provider-aegis.cdx.json"
+    assert read(wheel, f"sboms/{name}") == (ROOT / "docs" / name).read_text()
+
+
 def test_airflow_finds_it(wheel: ZipFile) -> None:
     assert read(wheel, "entry_points.txt").split() == [
         "[apache_airflow_provider]",
@@ -50,11 +55,11 @@ def test_it_needs_these_and_no_upper_bounds(wheel: ZipFile) -> None:
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["License-Expression"] == "Apache-2.0"
     assert set(metadata.get_all("Requires-Dist", [])) == {
-        "aiohttp>=3.10",
+        "aiohttp>=3.10.11",
         "alibabacloud-credentials>=1.0.9; extra == 'ram'",
         "apache-airflow-providers-common-compat>=1.23",
         "apache-airflow>=2.11.0",
         "pendulum>=3.0",
-        "requests>=2.32",
-        "urllib3>=2.1",
+        "requests>=2.32.3",
+        "urllib3>=2.2",
     }
