@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any, ClassVar
 
-from airflow_provider_aegis.client.text import LONGEST, printable
+from airflow_provider_aegis.client.text import LONGEST, is_vendor_page, printable
 
-LONGEST_ADDRESS = 2000
 MOST_DETAILS = 20
 # Its owner can decode it, if it is whole.
 ENCODED, LONGEST_ENCODED = "EncodedDiagnosticMessage", 8000
-_VENDOR_PAGE = re.compile(r"https://([a-z0-9-]+\.)*(aliyun|alibabacloud)\.com([/?#]|$)")
 
 
 class ConfigurationError(ValueError):
@@ -302,9 +299,3 @@ def _classes() -> dict[str, type[SecurityCenterError | ConfigurationError]]:
         for cls in globals().values()
         if isinstance(cls, type) and issubclass(cls, SecurityCenterError | ConfigurationError)
     }
-
-
-def is_vendor_page(address: str) -> bool:
-    """Whether an address that came with an answer is a page on the vendor's own sites."""
-    proper = len(address) <= LONGEST_ADDRESS and address.isascii() and address.isprintable()
-    return proper and _VENDOR_PAGE.match(address) is not None

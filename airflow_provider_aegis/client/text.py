@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
 LONGEST = 500
+LONGEST_ADDRESS = 2000
+_VENDOR_PAGE = re.compile(r"https://([a-z0-9-]+\.)*(aliyun|alibabacloud)\.com([/?#]|$)")
 
 
 def printable(value: object, longest: int = LONGEST) -> str:
@@ -25,3 +28,9 @@ def without(text: str, secrets: Iterable[str | None]) -> str:
         for form in (secret, quote(secret, safe="")):
             text = text.replace(form, "***")
     return text
+
+
+def is_vendor_page(address: str) -> bool:
+    """Whether an address that came with an answer is a page on the vendor's own sites."""
+    proper = len(address) <= LONGEST_ADDRESS and address.isascii() and address.isprintable()
+    return proper and _VENDOR_PAGE.match(address) is not None

@@ -29,8 +29,8 @@ from airflow_provider_aegis.client.errors import (
     UntrustedEndpointError,
     error_class,
     from_dict,
-    is_vendor_page,
 )
+from airflow_provider_aegis.client.text import is_vendor_page
 from tests.fakes import patiently
 
 PAGE = "https://api.aliyun.com/troubleshoot?q=NoPermission&product=Sas"
