@@ -168,8 +168,8 @@ _chain = _Chain()
 def _read_token(path: str) -> str:
     try:
         token = Path(path).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not a text"
+    except (OSError, ValueError) as error:  # the second for what is no text, or no path
+        reason = getattr(error, "strerror", None) or "not a text file"
         raise ConfigurationError(f"extra 'oidc_token_file' {path!r} cannot be read: {reason}.") from None
     if not token:
         raise ConfigurationError(f"extra 'oidc_token_file' {path!r} is empty.")

@@ -133,11 +133,12 @@ def compact_policy(text: str) -> str:
     """
     try:
         policy = json.loads(text)
+        compact = json.dumps(policy, separators=(",", ":"), allow_nan=False)
     except (ValueError, RecursionError):
         policy = None
     if not isinstance(policy, dict):
         raise ConfigurationError("extra 'policy' must be a JSON object, the text of a RAM policy.")
-    return json.dumps(policy, separators=(",", ":")).replace(" ", "\\u0020")
+    return compact.replace(" ", "\\u0020")
 
 
 def check_uri(text: str, host: str | None) -> str:

@@ -94,6 +94,38 @@ def test_a_token_file_that_cannot_be_read_is_named(
         hook.service.credentials.get()
 
 
+@pytest.mark.parametrize("content", [b"\xff\xfe", None], ids=["no text", "no path"])
+def test_a_token_file_that_is_none_is_named(
+    content: bytes | None,
+    sas: Emulator,
+    services: CredentialsServices,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / ("token" if content else "to\0ken")
+    if content:
+        path.write_bytes(content)
+    hook = connect(monkeypatch, sas, extras("oidc_role_arn", services, path))
+    with pytest.raises(ConfigurationError, match=r"'oidc_token_file'.*not a text file"):
+        hook.service.credentials.get()
+
+
+def test_an_answer_that_repeats_the_chains_secret_does_not_give_it_away(
+    sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from alibabacloud_credentials.utils import auth_util
+
+    from airflow_provider_aegis.client import vendor_credentials
+
+    monkeypatch.setattr(vendor_credentials, "_chain", vendor_credentials._Chain())
+    monkeypatch.setattr(auth_util, "environment_access_key_id", BASE.access_key_id)
+    monkeypatch.setattr(auth_util, "environment_access_key_secret", BASE.access_key_secret)
+    services.trouble = refusal(403, "NoPermission", f"Not with {BASE.access_key_secret}.")
+    hook = connect(monkeypatch, sas, {"auth_type": "ram_role_arn", "role_arn": ROLE})
+    with pytest.raises(PermissionDeniedError, match=r"Not with \*\*\*\."):
+        hook.service.credentials.get()
+
+
 @pytest.mark.parametrize(
     ("version", "words"), [(None, "needs the package"), ("0.3.2", "1.0.9, and 0.3.2 is here"), ("1.0.8", "1.0.8")]
 )
