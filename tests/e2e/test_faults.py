@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from functools import partial
@@ -206,9 +207,10 @@ def test_the_deadline_holds_while_deferred(stack: AirflowStack, sas: Emulator) -
 
 
 def test_nothing_held_up_the_triggerer_in_all_of_this(stack: AirflowStack) -> None:
-    """Airflow's own watchdog warns when its event loop does not turn for 0.2 s."""
+    """What waited on the loop's own thread would hold it up for as long as a poll, an outage or a cancelled scan takes.
+
+    Airflow's own watchdog tells of every turn of more than 0.2 s; busy machines have some of those by themselves.
+    """
     log = stack.component_log("triggerer")
-    assert "trigger" in log
-    # A busy machine can hold up any process once. What holds up a loop by itself does so in each of the triggerers
-    # that these tests start.
-    assert log.count("async thread was blocked") <= 1, log
+    assert "triggers currently running" in log
+    assert max(map(float, re.findall(r"thread was blocked for ([\d.]+) seconds", log)), default=0.0) < 1, log
