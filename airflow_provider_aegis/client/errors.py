@@ -264,11 +264,9 @@ def error_class(code: str, http_status: int) -> type[SecurityCenterError] | None
     :param http_status: the answer's status, which decides over codes that no table knows.
     :return: ``None`` for a code that says nothing bad (some operations answer ``Code`` on success).
     """
-    if known := CODES.get(code):
+    by_beginning = (cls for beginning, cls in PREFIXES if code.startswith(beginning))
+    if known := CODES.get(code) or next(by_beginning, None):
         return known
-    for beginning, cls in PREFIXES:
-        if code.startswith(beginning):
-            return cls
     if http_status >= 500:
         return ServiceError
     if http_status == 429:

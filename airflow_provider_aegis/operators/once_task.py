@@ -106,14 +106,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
     :raises SecurityCenterError: for another error that asking again cannot change.
     """
 
-    template_fields: Sequence[str] = (
-        "once_task_type",
-        "once_task_name",
-        "param",
-        "source",
-        "aegis_conn_id",
-        "region",
-    )
+    template_fields: Sequence[str] = ("once_task_type", "once_task_name", "param", "source", "aegis_conn_id", "region")
     template_fields_renderers = {"param": "json"}
     ui_color = "#ffd9b5"
 
@@ -230,25 +223,19 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
     def _await_end(self, context: Context, submission: Submission, deadline: float) -> Ending:
         """Return how the scan ended, or defer."""
         service, read = self.hook.service, self._read(submission.once_task_id)
+        until, watcher = self._monotonic(deadline), Watcher(self.unknown_task_grace)
         if not self.deferrable:
-            return self.hook.perform(
-                watch(
-                    service,
-                    read,
-                    pace=Pace(self.poll_interval, self.max_poll_interval),
-                    deadline=self._monotonic(deadline),
-                    watcher=Watcher(self.unknown_task_grace),
-                )
-            )
+            pace = Pace(self.poll_interval, self.max_poll_interval)
+            return self.hook.perform(watch(service, read, pace=pace, deadline=until, watcher=watcher))
         try:
-            payload = self.hook.perform(exchange(service, read, deadline=self._monotonic(deadline)))
+            payload = self.hook.perform(exchange(service, read, deadline=until))
         except SecurityCenterError as error:
             if not error.transient:
                 raise
             self.log.warning("The first read failed; the triggerer asks on. %s", error)
         else:
             self.show_request(context, payload=payload)
-            if outcome := Watcher(self.unknown_task_grace).judge(payload, time.time()):
+            if outcome := watcher.judge(payload, time.time()):
                 return Ending(outcome, payload)
         self.defer(trigger=self._trigger(submission, deadline), method_name="execute_complete")
         raise AssertionError("defer() does not return")
@@ -267,10 +254,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
 
     def _request(self) -> Call:
         return generate_once_task(
-            once_task_type=self.once_task_type,
-            once_task_name=self.once_task_name,
-            param=self.param,
-            source=self.source,
+            once_task_type=self.once_task_type, once_task_name=self.once_task_name, param=self.param, source=self.source
         )
 
     def _read(self, once_task_id: str) -> Call:
