@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from airflow_provider_aegis.client.endpoints import doubt_about_region
 from airflow_provider_aegis.client.errors import (
     AuthenticationError,
     ClockError,
@@ -77,15 +78,17 @@ def examine(conn_id: str, operations: Iterable[Operation]) -> list[Finding]:
             service = hook.service
         except ConfigurationError as error:
             return [Finding("connection", State.WRONG, str(error))]
-        readable = Finding("connection", State.OK, f"{conn_id}: every field can be read")
+        read = [Finding("connection", State.OK, f"{conn_id}: every field can be read")]
+        if service.region and (doubt := doubt_about_region(service.region)):
+            read.append(Finding("region", State.UNCLEAR, doubt))
         try:
             access_key_id = service.credentials.get().access_key_id
         except (SecurityCenterError, ConfigurationError) as error:
-            return [readable, Finding("keys", State.WRONG, str(error))]
+            return [*read, Finding("keys", State.WRONG, str(error))]
         # Whichever permissions are wanted, the first probe also tells of the endpoint, the clock and the keys.
         first = PROBES["GetLastOnceTaskInfo"]
         answers = {first.operation.name: _ask(hook, first)}
-        general = [readable, *_general(service, access_key_id, answers[first.operation.name])]
+        general = [*read, *_general(service, access_key_id, answers[first.operation.name])]
         trusted = general[-1].state is State.OK
         return general + [_permission(hook, operation, answers, trusted=trusted) for operation in operations]
 
@@ -147,6 +150,7 @@ def _permission(
     error = answers[name] if name in answers else _ask(hook, PROBES[name])
     if error is None:
         return Finding(what, State.OK)
-    # The service looks at a call's parameters before or after its permission; nobody documents which.
-    unclear = isinstance(error, InvalidRequestError)
-    return Finding(what, State.UNCLEAR if unclear else State.WRONG, str(error))
+    if isinstance(error, InvalidRequestError):
+        # Nobody documents whether the service looks at a call's permission before its parameters.
+        return Finding(what, State.UNCLEAR, f"refused for something else, which proves neither: {error}")
+    return Finding(what, State.WRONG, str(error))

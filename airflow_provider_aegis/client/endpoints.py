@@ -26,6 +26,18 @@ TROUBLESHOOTING: dict[Site, str] = {
     "international": "https://api.alibabacloud.com/troubleshoot",
 }
 
+# Those that the official SDK names for this service. New ones appear, so that another one is no error.
+_KNOWN = """
+cn-beijing cn-beijing-finance-1 cn-chengdu cn-fuzhou cn-guangzhou cn-hangzhou cn-hangzhou-finance cn-heyuan
+cn-heyuan-acdr-1 cn-hongkong cn-huhehaote cn-nanjing cn-north-2-gov-1 cn-qingdao cn-qingdao-acdr-ut-1 cn-shanghai
+cn-shanghai-finance-1 cn-shanghai-mybk cn-shenzhen cn-shenzhen-finance-1 cn-wuhan-lr cn-wulanchabu cn-zhangjiakou
+cn-zhengzhou-jva
+
+ap-northeast-1 ap-northeast-2 ap-south-1 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-5 ap-southeast-6
+ap-southeast-7 eu-central-1 eu-west-1 me-central-1 me-east-1 us-east-1 us-west-1
+"""
+REGIONS = frozenset(_KNOWN.split())
+
 _REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
@@ -87,6 +99,21 @@ def check_region(region: str) -> str:
             f"region {region!r} is not a region id: it has lower-case letters, digits and hyphens, as in cn-hangzhou."
         )
     return region
+
+
+def doubt_about_region(region: str) -> str:
+    """Say what may be wrong with a region, or nothing where it is a known one.
+
+    :param region: a region id that :func:`check_region` takes.
+    """
+    if region in REGIONS:
+        return ""
+    from difflib import get_close_matches
+
+    nearest = get_close_matches(region, sorted(REGIONS))
+    guess = f"; did you mean {' or '.join(nearest)}?" if nearest else "."
+    plane = "China's" if region.startswith("cn-") else "the international"
+    return f"{region!r} is no region that is known here, and counts as one of {plane} control plane{guess}"
 
 
 def parse_host(host: str, port: int | None = None) -> Endpoint:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_aegis.client import once_task
+from airflow_provider_aegis.client.endpoints import doubt_about_region
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
 from airflow_provider_aegis.client.exchange import Conversation, exchange
 from airflow_provider_aegis.client.operations import Call, call, find_operation
@@ -239,7 +240,8 @@ class AegisHook(BaseHook):
             self.close()
         key = service.credentials.get().access_key_id
         region = f", region {service.region}" if service.region else ""
-        return True, f"Security Center answered at {service.endpoint.host}{region} for AccessKey ID {key}."
+        said = f"Security Center answered at {service.endpoint.host}{region} for AccessKey ID {key}."
+        return True, f"{said} {doubt_about_region(service.region) if service.region else ''}".rstrip()
 
     def sibling(self) -> AegisHook:
         """Return a hook to the same service with a connection of its own; the Airflow connection is not read again."""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol
 
-from airflow_provider_aegis.client.endpoints import INTERNATIONAL, resolve_endpoint
+from airflow_provider_aegis.client.endpoints import INTERNATIONAL, doubt_about_region, resolve_endpoint
 from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.hooks.auth import AUTH_FIELDS, AUTH_TYPES, DEFAULT_SESSION_NAME, credentials_of
+
+log = logging.getLogger(__name__)
 
 CONN_TYPE = "aegis"
 CONN_NAME = "aegis_default"
@@ -63,7 +67,8 @@ FIELDS: tuple[Field, ...] = (
         name="region",
         label="Region",
         description="Region of the assets, as cn-hangzhou or ap-southeast-1. Regions that begin with cn- belong to "
-        "the control plane of China, all others to the international one; a task exists only on the one that made it.",
+        "the control plane of China, all others to the international one; a task exists only on the one that made it. "
+        "A name that is not known is used, with a warning.",
     ),
     Field(
         name="auth_type",
@@ -208,9 +213,17 @@ def parse_connection(
     :raises ConfigurationError: if a field cannot be used; the text names the connection and the field.
     """
     try:
-        return _parse(conn, region, on_secret)
+        service = _parse(conn, region, on_secret)
     except ConfigurationError as error:
         raise ConfigurationError(f"Connection {conn.conn_id!r}: {error}") from error
+    if service.region and (doubt := doubt_about_region(service.region)):
+        _warn_once(f"Connection {conn.conn_id!r}: {'argument' if region else 'extra'} 'region': {doubt}")
+    return service
+
+
+@lru_cache(maxsize=100)
+def _warn_once(text: str) -> None:
+    log.warning("%s", text)
 
 
 def _parse(conn: AirflowConnection, region: str | None, on_secret: Callable[[str], object] | None) -> Service:

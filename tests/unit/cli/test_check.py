@@ -104,7 +104,19 @@ def test_a_probe_that_is_refused_for_its_parameters_is_unclear(sas: Emulator) ->
     sas.inject("ListUnfinishedOnceTask", Fault.error("-101", status=400), times=1)
     found = findings()
     assert wrong(found) == set()
-    assert found["permission ListUnfinishedOnceTask"].state is State.UNCLEAR
+    one = found["permission ListUnfinishedOnceTask"]
+    assert one.state is State.UNCLEAR
+    assert one.details.startswith("refused for something else")
+    assert "-101" in one.details
+
+
+def test_a_region_that_is_not_known_is_unclear(sas: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AEGIS_DEFAULT", sas.connection_json(region="cn-shangai"))
+    found = findings()
+    assert wrong(found) == set()
+    assert found["region"].state is State.UNCLEAR
+    assert "did you mean cn-shanghai" in found["region"].details
+    assert found["keys"].state is State.OK
 
 
 def test_a_connection_that_does_not_exist() -> None:

@@ -21,27 +21,6 @@ from airflow_provider_aegis.client.endpoints import (
 from airflow_provider_aegis.client.errors import ConfigurationError
 from tests.fakes import patiently
 
-# Every region of the published metadata, by the control plane that serves it.
-REGIONS = {
-    "tds.cn-shanghai.aliyuncs.com": """
-    cn-beijing cn-beijing-finance-1 cn-chengdu cn-fuzhou cn-guangzhou cn-hangzhou cn-hangzhou-finance cn-heyuan
-    cn-heyuan-acdr-1 cn-hongkong cn-huhehaote cn-nanjing cn-north-2-gov-1 cn-qingdao cn-qingdao-acdr-ut-1 cn-shanghai
-    cn-shanghai-finance-1 cn-shanghai-mybk cn-shenzhen cn-shenzhen-finance-1 cn-wuhan-lr cn-wulanchabu cn-zhangjiakou
-    cn-zhengzhou-jva
-    """,
-    "tds.ap-southeast-1.aliyuncs.com": """
-    ap-northeast-1 ap-northeast-2 ap-south-1 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-5 ap-southeast-6
-    ap-southeast-7 eu-central-1 eu-west-1 me-central-1 me-east-1 us-east-1 us-west-1
-    """,
-}
-
-
-@pytest.mark.parametrize(
-    ("region", "host"), [(region, host) for host, regions in REGIONS.items() for region in regions.split()]
-)
-def test_every_region_has_its_control_plane(region: str, host: str) -> None:
-    assert resolve_endpoint(region=region, host=None) == Endpoint("https", host)
-
 
 def test_a_host_wins_over_the_region() -> None:
     endpoint = resolve_endpoint(region="cn-hangzhou", host="tds-intl.vpc-proxy.aliyuncs.com")

@@ -27,6 +27,15 @@ def test_the_connection_is_read_on_a_loop_as_well(sas: Emulator) -> None:
         asyncio.run(AegisHook("nowhere").aget_service())
 
 
+def test_the_connection_test_says_that_it_does_not_know_the_region(
+    sas: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AEGIS_DEFAULT", sas.connection_json(region="cn-shangai"))
+    good, message = AegisHook().test_connection()
+    assert good
+    assert "'cn-shangai' is no region that is known here" in message
+
+
 def test_a_uri_connection_works(sas: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     uri = f"aegis://{sas.access_key_id}:{sas.access_key_secret}@http%3A%2F%2F127.0.0.1:{sas.port}/?region=cn-hangzhou"
     monkeypatch.setenv("AIRFLOW_CONN_BY_URI", uri)

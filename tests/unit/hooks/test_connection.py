@@ -40,6 +40,14 @@ def test_the_arguments_region_wins_over_the_connections() -> None:
     assert parse_connection(connection(), region="eu-central-1").endpoint.host == INTERNATIONAL
 
 
+def test_a_region_that_is_not_known_is_used_with_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        assert parse_connection(connection(extra={"region": "cn-shangai"})).endpoint.host == CHINA
+        assert parse_connection(connection(), region="xx-hangzhou").endpoint.host == INTERNATIONAL
+        assert parse_connection(connection(), region="cn-hangzhou").endpoint.host == CHINA
+    assert [message.split(": ")[1] for message in caplog.messages] == ["extra 'region'", "argument 'region'"]
+
+
 def test_an_emulator_on_loopback_needs_no_tls() -> None:
     service = parse_connection(connection(host="http://127.0.0.1", port=8765, extra={}))
     assert service.endpoint.url == "http://127.0.0.1:8765/"
