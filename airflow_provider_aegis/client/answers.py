@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -51,21 +52,22 @@ def read_answer(answer: Answer, call: Call, *, secrets: Collection[str | None] =
     cls = ThrottledError if retry_after else error_class(code, status)
     if cls is None:
         return payload
+    clean = partial(without, secrets=secrets)
     known: dict[str, Any] = {
         "action": action,
-        "code": code,
+        "code": clean(code),
         "http_status": answer.status,
-        "request_id": _field(payload, "RequestId") or answer.headers.get("x-acs-request-id", ""),
-        "recommend": _field(payload, "Recommend"),
+        "request_id": clean(_field(payload, "RequestId") or answer.headers.get("x-acs-request-id", "")),
+        "recommend": clean(_field(payload, "Recommend")),
     }
     if cls is ThrottledError:
         known["retry_after"] = retry_after
     if cls is PermissionDeniedError:
         detail = payload.get("AccessDeniedDetail") or payload.get("accessDeniedDetail")
         entries = islice(detail.items() if isinstance(detail, dict) else (), MOST_DETAILS)
-        clean = {name: without(str(value), secrets) for name, value in entries}
-        known |= {"ram_actions": call.operation.ram_actions, "detail": clean}
-    raise cls(without(_field(payload, "Message"), secrets) or "no message came with this answer", **known)
+        told = {clean(name): clean(str(value)) for name, value in entries}
+        known |= {"ram_actions": call.operation.ram_actions, "detail": told}
+    raise cls(clean(_field(payload, "Message")) or "no message came with this answer", **known)
 
 
 def _json_object(answer: Answer, action: str) -> dict[str, Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from urllib.parse import quote
 
 LONGEST = 500
 LONGEST_ADDRESS = 2000
 _VENDOR_PAGE = re.compile(r"https://([a-z0-9-]+\.)*(aliyun|alibabacloud)\.com([/?#]|$)")
+# As the Authorization header and the queries of STS have it, maybe percent-encoded.
+_SIGNATURE = re.compile(r"""(signature(?:=|%(?:25)*3d))[^\s,;&'"]+""", re.IGNORECASE)
 
 
 def printable(value: object, longest: int = LONGEST) -> str:
@@ -23,11 +24,21 @@ def printable(value: object, longest: int = LONGEST) -> str:
 
 
 def without(text: str, secrets: Iterable[str | None]) -> str:
-    """Return a text with ``***`` in place of secrets, plain or percent-encoded: services repeat requests in errors."""
+    """Return a text with ``***`` in place of secrets and signatures: services repeat requests in errors.
+
+    :param secrets: found as they are, and percent-encoded however often.
+    """
     for secret in filter(None, secrets):
-        for form in (secret, quote(secret, safe="")):
-            text = text.replace(form, "***")
-    return text
+        text = re.sub("".join(map(_either_way, secret)), "***", text)
+    return _SIGNATURE.sub(r"\1***", text)
+
+
+def _either_way(char: str) -> str:
+    """Return a pattern of a character, plain or percent-encoded."""
+    if char.isascii() and char.isalnum():
+        return char
+    encoded = "".join(f"%(?:25)*{byte:02x}" for byte in char.encode("utf-8", "surrogatepass"))
+    return f"(?:{re.escape(char)}|(?i:{encoded}))"
 
 
 def is_vendor_page(address: str) -> bool:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -210,13 +211,16 @@ def test_an_error_of_the_line_gets_the_name_of_the_operation(make: MakeError) ->
 @pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "NoPermission", "ServerError", "Throttling"])
 def test_an_answer_that_repeats_the_request_gives_no_secret_away(code: str) -> None:
     keys = Credentials("LTAI-id", "the-secret", "CAIS+token/=")
-    echo = f"string to sign: {keys.access_key_secret} x-acs-security-token:{keys.security_token}"
-    detail = {"AuthAction": echo, "EncodedDiagnosticMessage": echo}
-    said = answer({"Code": code, "Message": echo, "AccessDeniedDetail": detail}, 400)
-    it = Stage(service(credentials=StaticCredentials(keys)), [said] * MAX_ATTEMPTS)
+    signature = "0123456789abcdef" * 4
+    echo = f"string to sign: {keys.access_key_secret} x-acs-security-token:{keys.security_token} Signature={signature}"
+    page = f"https://api.aliyun.com/troubleshoot?q={quote(echo)}"
+    detail = {"AuthAction": echo, "EncodedDiagnosticMessage": echo, echo: echo}
+    payload = {"Code": code, "Message": echo, "RequestId": echo, "Recommend": page, "AccessDeniedDetail": detail}
+    it = Stage(service(credentials=StaticCredentials(keys)), [answer(payload, 400)] * MAX_ATTEMPTS)
     with pytest.raises(SecurityCenterError) as caught:
         it.perform(exchange(it.service, READ))
     told = f"{caught.value!r} {caught.value} {caught.value.as_dict()} {caught.value.__context__!r}"
+    assert caught.value.recommend
     assert "x-acs-security-token:***" in told
-    assert keys.access_key_secret not in told
-    assert "CAIS" not in told
+    for secret in (keys.access_key_secret, "CAIS", signature):
+        assert secret not in told

@@ -60,7 +60,15 @@ def test_printing_what_is_printable_changes_nothing() -> None:
         ("no secret", "no secret"),
         ("key is a+b/c=, a+b/c=!", "key is ***, ***!"),
         ("SecurityToken=a%2Bb%2Fc%3D&x", "SecurityToken=***&x"),
+        ("page?q=a%2bb/c%3d", "page?q=***"),
+        ("GET&%2F&SecurityToken%3Da%252Bb%252Fc%253D%26x", "GET&%2F&SecurityToken%3D***%26x"),
+        (
+            "Credential=id,SignedHeaders=host;x-acs-date,Signature=0a1b.",
+            "Credential=id,SignedHeaders=host;x-acs-date,Signature=***",
+        ),
+        ("?Signature=YWJj%3D&SignatureNonce=1", "?Signature=***&SignatureNonce=1"),
+        ("Signature%3DYWJj%253D, x-acs-signature-nonce:1", "Signature%3D***, x-acs-signature-nonce:1"),
     ],
 )
-def test_secrets_are_taken_out_plain_and_percent_encoded(text: str, clean: str) -> None:
+def test_secrets_and_signatures_are_taken_out_plain_and_percent_encoded(text: str, clean: str) -> None:
     assert without(text, ["a+b/c=", None, ""]) == clean
