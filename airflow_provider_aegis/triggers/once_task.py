@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 from airflow.triggers.base import TriggerEvent
@@ -92,6 +93,13 @@ class AegisOnceTaskTrigger(AegisTrigger):
         """Cancel the scan after a user ended the task, if the task had started it."""
         if not (self.ours and self.cancel_on_kill):
             return
+        # Airflow 3.3.2 cancels this again every second until the trigger has ended, without a word.
+        work = asyncio.create_task(self._cancel_scan())
+        while not work.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(work)
+
+    async def _cancel_scan(self) -> None:
         try:
             await asyncio.wait_for(self.perform(self._cancel), KILL_SECONDS)
         except (SecurityCenterError, ConfigurationError, TimeoutError) as error:

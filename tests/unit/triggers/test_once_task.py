@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import logging
 import time
 from typing import Any
 
@@ -97,9 +98,9 @@ def test_a_connection_that_is_gone_is_an_event_too() -> None:
     assert (event["outcome"], event["error"]["error_class"]) == ("error", "ConfigurationError")
 
 
-async def until_asked(sas: Emulator) -> None:
+async def until_asked(sas: Emulator, action: str = "GetOnceTaskResultInfo") -> None:
     """Wait until the emulator, which runs in another thread, has been asked."""
-    while not sas.requests["GetOnceTaskResultInfo"]:  # noqa: ASYNC110  (there is no event to wait for)
+    while not sas.requests[action]:  # noqa: ASYNC110  (there is no event to wait for)
         await asyncio.sleep(0.01)
 
 
@@ -133,6 +134,26 @@ def test_on_kill_is_bounded_and_never_raises(
     asyncio.run(trigger(start(), cancel_on_kill=True).on_kill())
     assert time.monotonic() - began < 3, "it gave up long before the answer would have come"
     assert "may run on" in caplog.text
+
+
+def test_on_kill_outlives_that_airflow_cancels_it_every_second(sas: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    once_task_id = start()
+    sas.inject("CancelOnceTask", Fault.delayed(0.5))
+
+    async def kill() -> None:
+        on_kill = trigger(once_task_id, cancel_on_kill=True).on_kill()
+        killing = asyncio.create_task(asyncio.wait_for(on_kill, 30))
+        await until_asked(sas, "CancelOnceTask")
+        for _ in range(3):
+            killing.cancel()
+            await asyncio.sleep(0.05)
+        async with asyncio.timeout(5):
+            while "is cancelled" not in caplog.text:  # noqa: ASYNC110  (there is no event to wait for)
+                await asyncio.sleep(0.01)
+
+    with caplog.at_level(logging.INFO):
+        asyncio.run(kill())
+    assert sas.cancelled == [once_task_id]
 
 
 def test_many_waits_share_one_session(sas: Emulator) -> None:
