@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 PORT = "AEGIS_TEST_KEY_SERVICES_PORT"
+# A header that tells the services which process asks.
+PROCESS = "x-test-process"
 # The library is asked for keys of any other host in vain.
 VENDOR_HOSTS = {"sts.aliyuncs.com": "https", "100.100.100.200": "http"}
 
@@ -23,6 +25,7 @@ def leading(compose: Callable[[Any], str], port: int) -> Callable[[Any], str]:
 
     def compose_url(request: Any) -> str:
         host = request.headers["host"]
+        request.headers[PROCESS] = str(os.getpid())
         if host in VENDOR_HOSTS:
             assert request.protocol == VENDOR_HOSTS[host]
             request.protocol, request.headers["host"], request.port = "http", "127.0.0.1", port

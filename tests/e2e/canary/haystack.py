@@ -16,17 +16,37 @@ from cryptography.fernet import Fernet, InvalidToken
 
 Haystack = dict[str, str]
 
+# What changes or vanishes while a task goes on: triggers, the event that resumes a task, what a try remembers.
+FLEETING = {
+    "trigger": "kwargs",
+    "task_instance": "next_kwargs",
+    "task_state_store": "value",
+    "xcom": "value",
+    "rendered_task_instance_fields": "rendered_fields",
+}
+# Of a secret as long as this each half is searched for, as a line may have been cut.
+LONG = 24
+
 
 def forms(secret: str) -> set[str]:
     """The ways in which a secret may have been written."""
-    encoded = (base64.b64encode(secret.encode()), base64.urlsafe_b64encode(secret.encode()))
+    half = len(secret) // 2
     return {
-        secret,
+        *((secret[:half], secret[half:]) if len(secret) >= LONG else (secret,)),
         quote(secret, safe=""),
+        quote(quote(secret, safe=""), safe=""),
         json.dumps(secret)[1:-1],
         repr(secret)[1:-1],
-        *(one.decode().rstrip("=") for one in encoded),
+        *_inside_base64(secret.encode()),
     }
+
+
+def _inside_base64(secret: bytes) -> Iterator[str]:
+    """The characters that a secret surely becomes in a longer text's base64, wherever in that text it begins."""
+    for before in range(3):
+        encoded = base64.b64encode(bytes(before) + secret).decode()
+        sure = encoded[-(-before * 8 // 6) : (before + len(secret)) * 8 // 6]
+        yield from (sure, sure.replace("+", "-").replace("/", "_"))
 
 
 def found(secrets: Iterable[str], haystack: Haystack) -> dict[str, str]:
@@ -47,6 +67,18 @@ def files(folder: Path) -> Haystack:
         for path in folder.rglob("*")
         if path.is_file() and not path.name.startswith("airflow.db") and path.suffix != ".pyc"
     }
+
+
+def keep_fleeting(path: Path) -> None:
+    """Have the database keep every fleeting value that is written from now on."""
+    with closing(sqlite3.connect(path, timeout=60)) as connection, connection:
+        for table, column in FLEETING.items():
+            connection.execute(f'CREATE TABLE "every {table}" ({column})')
+            for event in ("INSERT", f"UPDATE OF {column}"):
+                connection.execute(
+                    f'CREATE TRIGGER "{event} {table}" AFTER {event} ON "{table}" WHEN NEW.{column} IS NOT NULL '
+                    f'BEGIN INSERT INTO "every {table}" VALUES (NEW.{column}); END'
+                )
 
 
 def database(path: Path, fernet_key: str) -> Haystack:

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import json
+import secrets
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -23,15 +24,16 @@ import pytest
 from airflow_provider_aegis.client import vendor_credentials
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.emulator import Emulator
-from tests.leading import leading
+from tests.leading import PROCESS, leading
 
 pytest.importorskip("alibabacloud_credentials")
 
-BASE = Credentials("LTAI-base", "base-secret-0123456789")
+BASE = Credentials("LTAI-base", f"base-secret-{secrets.token_hex(8)}")
 ROLE = "acs:ram::1234567890:role/scanner"
 OIDC = "acs:ram::1234567890:oidc-provider/ack"
-OIDC_TOKEN = "eyJ.oidc-token.sig"
-METADATA_TOKEN = "metadata-0123456789"
+OIDC_TOKEN = f"eyJ.oidc-token.{secrets.token_hex(8)}"
+METADATA_TOKEN = f"metadata-{secrets.token_hex(8)}"
+METADATA_HEADER = "X-aliyun-ecs-metadata-token"
 
 
 def rpc_signature(secret: str, method: str, params: Mapping[str, str]) -> str:
@@ -50,7 +52,9 @@ class CredentialsServices:
     """Hands out keys that an emulated Security Center then knows.
 
     :param life: seconds that the keys live.
-    :param trouble: a status and a body with which all of them answer in place of keys.
+    :param trouble: a status and a body with which all of them answer in place of keys; ``{request}`` in it becomes what
+        they were asked with.
+    :param callers: what was asked for by which process, where it is led here.
     """
 
     sas: Emulator
@@ -59,6 +63,7 @@ class CredentialsServices:
     handed_out: list[Credentials] = field(default_factory=list)
     requests: Counter[str] = field(default_factory=Counter)
     asked: list[dict[str, str]] = field(default_factory=list)
+    callers: set[tuple[str, int]] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
     port: int = 0
 
@@ -73,8 +78,10 @@ class CredentialsServices:
         with self.lock:
             self.requests[what] += 1
             self.asked.append(params)
+            self.callers.add((what, int(headers.get(PROCESS, 0))))
         if self.trouble:
-            return self.trouble
+            status, body = self.trouble
+            return status, body.replace("{request}", _repeat(params, headers))
         match what:
             case "AssumeRole":
                 return self._assume_role(method, params)
@@ -91,6 +98,8 @@ class CredentialsServices:
                 return self._metadata(headers, json.dumps({"Code": "Success", **self._keys()}))
             case "/keys":
                 return 200, json.dumps({"Code": "Success", **self._keys()})
+            case "/nonsense" | "/latest/meta-data/ram/security-credentials/nonsense":
+                return 200, f"<html>{json.dumps(self._keys())}</html>"
         return refusal(404, "NotFound", target)
 
     def _assume_role(self, method: str, params: Mapping[str, str]) -> tuple[int, str]:
@@ -107,13 +116,14 @@ class CredentialsServices:
         return 200, json.dumps({"RequestId": "R", "Credentials": self._keys()})
 
     def _metadata(self, headers: Mapping[str, str], body: str) -> tuple[int, str]:
-        good = headers.get("X-aliyun-ecs-metadata-token") == METADATA_TOKEN
+        good = headers.get(METADATA_HEADER) == METADATA_TOKEN
         return (200, body) if good else (403, "forbidden")
 
     def _keys(self) -> dict[str, str]:
         with self.lock:
             number = len(self.handed_out) + 1
-            keys = Credentials(f"STS.id-{number}", f"sts-secret-{number:010}", f"sts-token-{number:010}")
+            secret, token = f"sts-secret-{secrets.token_hex(12)}", f"sts-token-{secrets.token_hex(12)}/+="
+            keys = Credentials(f"STS.id-{number}", secret, token)
             self.handed_out.append(keys)
         self.sas.add_key(
             keys.access_key_id, keys.access_key_secret, token=keys.security_token, seconds=max(0, self.life)
@@ -125,6 +135,12 @@ class CredentialsServices:
             "SecurityToken": keys.security_token or "",
             "Expiration": f"{until:%Y-%m-%dT%H:%M:%SZ}",
         }
+
+
+def _repeat(params: Mapping[str, str], headers: Mapping[str, str]) -> str:
+    """Say what a request was made with, as text inside of JSON."""
+    base = BASE.access_key_secret if params.get("AccessKeyId") == BASE.access_key_id else ""
+    return json.dumps(f"{dict(params)} {headers.get(METADATA_HEADER, '')} {base}")[1:-1]
 
 
 def refusal(status: int, code: str, message: str) -> tuple[int, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, Context, task
@@ -12,9 +13,20 @@ from airflow_provider_aegis.sensors.once_task import AegisOnceTaskSensor
 from tests.e2e.canary.telling import DecoyTrigger, TellingTrigger, tell
 
 AUTH_TYPES = ("access_key", "sts", "ram_role_arn", "oidc_role_arn", "ecs_ram_role", "credentials_uri", "default")
-BAD = ("wrong_secret", "wrong_token", "wrong_base", "no_token_file", "wrong_oidc_token")
+BAD = (
+    "wrong_secret",
+    "wrong_token",
+    "wrong_base",
+    "no_token_file",
+    "wrong_oidc_token",
+    "nonsense_metadata",
+    "nonsense_uri",
+)
+DECOY = "AEGIS_TEST_DECOY"
 MODES = {"poke": False, "deferrable": True}
-SCAN: dict[str, Any] = {"once_task_type": "VUL_CHECK_TASK", "poll_interval": 1, "max_poll_interval": 2}
+# Seconds after which a task fails that nonsense keeps waiting; all others fail before.
+SHORT = 8
+SCAN: dict[str, Any] = {"once_task_type": "VUL_CHECK_TASK", "poll_interval": 3, "max_poll_interval": 4}
 
 
 def scan(name: str, conn_id: str, **more: Any) -> AegisOnceTaskOperator:
@@ -40,26 +52,22 @@ with DAG(dag_id="canary_ended", schedule=None, catchup=False):
 with DAG(dag_id="canary_failures", schedule=None, catchup=False):
     for conn_id in BAD:
         for mode, deferrable in MODES.items():
-            scan(f"{conn_id}_{mode}", conn_id, deferrable=deferrable)
+            scan(f"{conn_id}_{mode}", conn_id, deferrable=deferrable, timeout=SHORT)
             AegisOnceTaskSensor(
                 task_id=f"{conn_id}_{mode}_sensor",
                 aegis_conn_id=conn_id,
                 once_task_id="unknown",
                 once_task_type="VUL_CHECK_TASK",
                 poke_interval=1,
+                timeout=SHORT,
                 deferrable=deferrable,
             )
 
-with DAG(dag_id="canary_echo", schedule=None, catchup=False):
-    for mode, deferrable in MODES.items():
-        AegisOnceTaskSensor(
-            task_id=f"echo_{mode}",
-            aegis_conn_id="sts",
-            once_task_id="unknown",
-            once_task_type="VUL_CHECK_TASK",
-            poke_interval=1,
-            deferrable=deferrable,
-        )
+with DAG(dag_id="canary_refused", schedule=None, catchup=False):
+    for auth_type in AUTH_TYPES:
+        scan(f"{auth_type}_deferrable_refused", auth_type, deferrable=True)
+    for auth_type in ("sts", "ram_role_arn", "credentials_uri"):
+        scan(f"{auth_type}_poke_refused", auth_type, deferrable=False)
 
 
 class Deferred(BaseOperator):
@@ -92,7 +100,7 @@ with DAG(dag_id="canary_told", schedule=None, catchup=False):
         told_by_the_worker.override(task_id=f"{conn_id}_worker")(conn_id)
         Deferred(task_id=f"{conn_id}_triggerer", conn_id=conn_id)
 
-with DAG(dag_id="canary_decoy", schedule=None, catchup=False, params={"decoy": ""}):
+with DAG(dag_id="canary_decoy", schedule=None, catchup=False, doc_md=os.environ.get(DECOY), params={"decoy": ""}):
 
     @task
     def decoy(params: dict[str, Any] | None = None) -> str:
