@@ -12,12 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.temporary_credentials import Fetched, TemporaryCredentials
 from airflow_provider_aegis.client.vendor_library import contained, explain, load_library
 
+# A shorter value in a credentials URI guards nothing, and hiding it would blot out words of an error.
+SHORTEST_SECRET = 8
 # Connections whose keys are remembered; the one that was not read for longest is forgotten first.
 MOST_PROVIDERS = 64
 
@@ -63,7 +66,7 @@ class VendorSource:
         library = load_library()
         from airflow_provider_aegis.client.transport.vendor import Rules
 
-        secrets = [self.base.access_key_secret, self.base.security_token] if self.base else []
+        secrets = self._confidential()
 
         def tell(secret: str) -> None:
             secrets.append(secret)
@@ -85,6 +88,13 @@ class VendorSource:
                 expires = found.get_expiration()
                 return Fetched(_keys(found), None if expires is None or expires < 0 else float(expires))
         raise error  # out here it does not carry the library's own, whose text may have secrets in it
+
+    def _confidential(self) -> list[str | None]:
+        """Return what an error must not repeat though a service may: keys, and what guards a role or a URI."""
+        queried = (value for _, value in parse_qsl(urlsplit(self.credentials_uri or "").query))
+        guards = [text for text in (self.external_id, *queried) if text and len(text) >= SHORTEST_SECRET]
+        keys = (self.base.access_key_secret, self.base.security_token) if self.base else ()
+        return [*guards, *keys]
 
     def _provider(self, library: Any, refused: Credentials | None, tell: Callable[[str], object]) -> Any:
         """Make one of the library's providers. None but the default chain is kept: a new one has no keys of before."""

@@ -152,14 +152,14 @@ def explain(caught: Exception, auth_type: str, secrets: Sequence[str | None]) ->
         )
     if "providers in the chain" in text:
         return AuthenticationError(NOTHING_IN_CHAIN, action=action)
-    answer = _answer(text)
+    answer = {name: without(str(value), secrets) for name, value in _answer(text).items() if value}
     status = int(found[1]) if (found := _STATUS.search(text)) else None
-    message = without(_REPEATED.sub("…", str(answer.get("Message") or "no keys were handed out")), secrets)
+    message = _REPEATED.sub("…", answer.get("Message") or "no keys were handed out")
     known: dict[str, Any] = {
         "action": action,
-        "code": (code := str(answer.get("Code") or "")),
+        "code": (code := answer.get("Code", "")),
         "http_status": status,
-        "request_id": str(answer.get("RequestId") or ""),
+        "request_id": answer.get("RequestId", ""),
     }
     cls = error_class(code, status or 400) or AuthenticationError
     if cls.transient or status in (408, 425):

@@ -117,7 +117,6 @@ def test_no_secret_is_anywhere_else(life: Life, haystack: Haystack) -> None:
     assert not places, "\n\n".join(f"{place}: {lines}" for place, lines in places.items())
 
 
-@pytest.mark.xfail(strict=True, reason="an error repeats an external ID, or what is in a credentials URI, if STS does")
 def test_what_is_confidential_is_only_where_airflow_shows_connections(haystack: Haystack) -> None:
     assert found(CANARIES.confidential, haystack).keys() == {"api connections"}
 

@@ -127,6 +127,24 @@ def test_an_answer_that_repeats_the_chains_secret_does_not_give_it_away(
 
 
 @pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ({"auth_type": "ram_role_arn", "role_arn": ROLE, "external_id": "as-agreed/1"}, r"'ExternalId': '\*\*\*'"),
+        ({"auth_type": "credentials_uri", "credentials_uri": "{uri}&key=as-agreed/1"}, r"'for': 'airflow'.*'\*\*\*'"),
+    ],
+    ids=["external ID", "URI"],
+)
+def test_an_answer_does_not_repeat_what_guards_a_role_or_a_uri(
+    extra: dict[str, str], words: str, sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.trouble = refusal(403, "NoPermission", "Not with {request}.")
+    extra = {name: value.replace("{uri}", services.uri) for name, value in extra.items()}
+    with pytest.raises(PermissionDeniedError, match=words) as caught:
+        connect(monkeypatch, sas, extra, BASE if "role_arn" in extra else None).service.credentials.get()
+    assert "as-agreed" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("version", "words"), [(None, "needs the package"), ("0.3.2", "1.0.9, and 0.3.2 is here"), ("1.0.8", "1.0.8")]
 )
 def test_without_the_library_the_error_says_what_to_install(
