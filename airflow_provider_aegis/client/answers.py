@@ -22,6 +22,8 @@ from airflow_provider_aegis.client.text import without
 
 # Words that some operations put into Code when all is well.
 GOOD_CODES = frozenset({"", "200", "ok", "success"})
+# Lists and objects inside of each other. Python reads some thousands, which Airflow then cannot store.
+MAX_DEPTH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def _json_object(answer: Answer, action: str) -> dict[str, Any]:
     if 300 <= answer.status < 400:
         raise ProtocolError("the endpoint answered with a redirect, which is never followed", **known)
     try:
-        payload = DECODER.decode(answer.body.decode(json.detect_encoding(answer.body), "surrogatepass"))
+        payload = _decode(answer.body)
     except (ValueError, RecursionError) as error:
         html = answer.body[:200].decode("utf-8", "replace").lstrip().startswith("<")
         what = "HTML" if html else _oddity(error)
@@ -92,6 +94,22 @@ def _json_object(answer: Answer, action: str) -> dict[str, Any]:
         raise ThrottledError(f"the answer is {what}", retry_after=retry_after, **known)
     passing = answer.status >= 500 or answer.status < 400 or answer.status in (408, 425)
     raise ProtocolError(f"the answer is {what}", passing=passing, **known)
+
+
+def _decode(body: bytes) -> Any:
+    text = body.decode(json.detect_encoding(body), "surrogatepass")
+    value = DECODER.decode(text)
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        inner = [value]
+        for _ in range(MAX_DEPTH):
+            inner = [child for item in inner for child in _children(item) if isinstance(child, dict | list)]
+        if inner:
+            raise RecursionError
+    return value
+
+
+def _children(item: Any) -> Collection[Any]:
+    return item.values() if isinstance(item, dict) else item
 
 
 def _oddity(error: Exception) -> str:
