@@ -11,8 +11,7 @@ from airflow_provider_aegis.emulator import Emulator
 from airflow_provider_aegis.exceptions import OnceTaskDeadlineError
 from airflow_provider_aegis.hooks.aegis import AegisHook
 from tests.unit.airflow_task import FakeTask
-from tests.unit.operators.test_never_twice import start_elsewhere
-from tests.unit.operators.test_once_task import both_modes, scan
+from tests.unit.operators.scans import both_modes, scan, start_elsewhere
 
 
 @both_modes

@@ -1,8 +1,7 @@
-"""The operator in both of its modes: order, endings, deadlines, kills."""
+"""The operator in both of its modes: order, endings, deadlines, arguments."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from datetime import timedelta
 from typing import Any
@@ -28,24 +27,8 @@ from airflow_provider_aegis.exceptions import (
 )
 from airflow_provider_aegis.operators.once_task import AegisGetOnceTaskResultOperator, AegisOnceTaskOperator
 from airflow_provider_aegis.triggers.once_task import AegisOnceTaskTrigger
-from tests.unit.airflow_task import FakeStore, FakeTask, Make
-
-SCAN = "VUL_CHECK_TASK"
-START, READ, CANCEL = "GenerateOnceTask", "GetOnceTaskResultInfo", "CancelOnceTask"
-
-both_modes = pytest.mark.parametrize("deferrable", [False, True], ids=["poke", "deferrable"])
-
-
-class Impatient(AegisOnceTaskOperator):
-    """The operator, with nothing to wait for before the triggerer's first read."""
-
-    first_poll_delay = 0.0
-    unknown_task_grace = 0.3
-
-
-def scan(deferrable: bool = False, **kwargs: Any) -> Make:
-    arguments: dict[str, Any] = {"once_task_type": SCAN, "poll_interval": 0.01, **kwargs}
-    return lambda: Impatient(task_id="scan", deferrable=deferrable, **arguments)
+from tests.unit.airflow_task import FakeTask
+from tests.unit.operators.scans import READ, SCAN, START, both_modes, scan
 
 
 @both_modes
@@ -154,61 +137,6 @@ def test_keys_revoked_midway_end_the_wait_at_once(deferrable: bool, sas: Emulato
     assert "q=InvalidAccessKeyId.Inactive" in task.xcoms["_link_RequestDiagnosisLink"]
 
 
-# --- kill
-
-
-def test_on_kill_cancels_the_scan_it_started(sas: Emulator, task: FakeTask) -> None:
-    operator = scan(wait_for_completion=False)()
-    operator.execute(task.context)
-    operator.on_kill()
-    assert sas.cancelled == sas.started
-
-
-def test_on_kill_does_what_cancel_on_kill_says(sas: Emulator, task: FakeTask) -> None:
-    operator = scan(wait_for_completion=False, cancel_on_kill=False)()
-    operator.execute(task.context)
-    operator.on_kill()
-    assert sas.cancelled == []
-
-
-def test_on_kill_before_the_start_does_nothing(sas: Emulator, task: FakeTask) -> None:
-    scan()().on_kill()
-    assert sas.requests == {}
-
-
-def test_a_kill_during_the_start_cancels_what_was_started(
-    sas: Emulator, task: FakeTask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    operator = scan(wait_for_completion=False)()
-    write = FakeStore.set
-
-    def signal_before_the_start(store: Any, key: str, value: Any, **kwargs: Any) -> None:
-        write(store, key, value, **kwargs)
-        if not value["once_task_id"]:
-            operator.on_kill()
-
-    monkeypatch.setattr(FakeStore, "set", signal_before_the_start)
-    operator.execute(task.context)
-    assert sas.cancelled == sas.started
-
-
-def test_a_cancel_that_goes_wrong_is_logged(sas: Emulator, task: FakeTask, caplog: pytest.LogCaptureFixture) -> None:
-    operator = scan(wait_for_completion=False)()
-    operator.execute(task.context)
-    sas.inject(CANCEL, Fault.error("NoPermission", status=403), times=1)
-    operator.on_kill()
-    assert "could not be cancelled and may run on" in caplog.text
-
-
-@pytest.mark.parametrize(("ours", "cancel_on_kill"), [(True, True), (True, False), (False, True)])
-def test_the_trigger_cancels_on_kill_only_our_scan(ours: bool, cancel_on_kill: bool, sas: Emulator) -> None:
-    trigger = AegisOnceTaskTrigger(
-        once_task_id="x", once_task_type=SCAN, aegis_conn_id="aegis_default", ours=ours, cancel_on_kill=cancel_on_kill
-    )
-    asyncio.run(trigger.on_kill())
-    assert sas.requests[CANCEL] == (ours and cancel_on_kill)
-
-
 # --- events
 
 
@@ -279,27 +207,6 @@ def test_template_fields_cover_what_a_user_would_expect() -> None:
     assert set(AegisGetOnceTaskResultOperator.template_fields) == {
         *("once_task_id", "once_task_type", "once_task_name", "aegis_conn_id", "region")
     }
-
-
-# --- the result operator
-
-
-def test_the_result_is_read_once_and_unchanged(sas: Emulator, task: FakeTask) -> None:
-    sas.set(result_task_id="hex", counts_as_text=True)
-    once_task_id = task.run(scan(wait_for_completion=False))
-    payload = task.run(
-        lambda: AegisGetOnceTaskResultOperator(task_id="result", once_task_id=once_task_id, once_task_type=SCAN)
-    )
-    assert payload["TaskId"] == once_task_id
-    assert payload["TotalCount"] == "44"
-    assert sas.requests[READ] == 1
-    assert "requestId=" in task.xcoms["_link_RequestDiagnosisLink"]
-
-
-def test_the_result_of_an_empty_id_is_not_asked_for(sas: Emulator, task: FakeTask) -> None:
-    with pytest.raises(ConfigurationError, match="once_task_id is empty"):
-        task.run(lambda: AegisGetOnceTaskResultOperator(task_id="r", once_task_id="None", once_task_type=SCAN))
-    assert sas.requests == {}
 
 
 @both_modes

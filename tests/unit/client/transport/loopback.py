@@ -9,7 +9,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -196,3 +196,25 @@ def tls(certificate: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     return context
+
+
+@contextlib.contextmanager
+def listener(greet: Callable[[socket.socket], object]) -> Iterator[str]:
+    """Serve one connection, which is broken off after this was done to it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(65536)
+                greet(connection)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield "{}:{}".format(*server.getsockname())
+        thread.join(20)
+
+
+def old_tls(connection: socket.socket) -> None:
+    """Refuse the client's version, as an endpoint with nothing newer than TLS 1.0 does."""
+    connection.sendall(b"\x15\x03\x01\x00\x02\x02\x46")

@@ -11,7 +11,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -33,7 +33,7 @@ from airflow_provider_aegis.client.operations import Call
 from airflow_provider_aegis.client.transport import MAX_ANSWER_BYTES, nonblocking
 from tests.fakes import READ, START
 from tests.unit.client.transport.drivers import Driver, service_at
-from tests.unit.client.transport.loopback import Act, Request, Server, raw, reply, tls
+from tests.unit.client.transport.loopback import Act, Request, Server, listener, old_tls, raw, reply, tls
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -253,28 +253,6 @@ def test_a_certificate_that_nobody_vouches_for_is_named_and_nothing_is_sent(driv
     assert type(error) is UntrustedEndpointError
     assert "self-signed certificate" in str(error)
     assert server.requests == []
-
-
-@contextmanager
-def listener(greet: Callable[[socket.socket], object]) -> Iterator[str]:
-    """Serve one connection, which is broken off after this was done to it."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            connection, _ = server.accept()
-            with connection, suppress(OSError):
-                connection.recv(65536)
-                greet(connection)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield "{}:{}".format(*server.getsockname())
-        thread.join(HANG)
-
-
-def old_tls(connection: socket.socket) -> None:
-    """Refuse the client's version, as an endpoint with nothing newer than TLS 1.0 does."""
-    connection.sendall(b"\x15\x03\x01\x00\x02\x02\x46")
 
 
 HANDSHAKES: dict[str, Callable[[socket.socket], object]] = {
