@@ -13,9 +13,12 @@ from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_aegis.client.exchange import Conversation
 from airflow_provider_aegis.client.service import Service
+from airflow_provider_aegis.client.together import Together
 from airflow_provider_aegis.hooks.aegis import AegisHook
 
 T = TypeVar("T")
+
+_starts: Together[Service] = Together()
 
 TRANSPORT = "airflow_provider_aegis.client.transport.nonblocking"
 
@@ -42,14 +45,18 @@ class AegisTrigger(BaseTrigger):
         :raises SecurityCenterError: as the conversation does.
         :raises ConfigurationError: if the connection cannot be used.
         """
-        service = await AegisHook(aegis_conn_id=self.aegis_conn_id, region=self.region).aget_service()
-        # aiohttp is imported off the event loop, which an import of that size would hold up. Once it is here, hundreds
-        # of triggers that start together would only stand in line for the loop's few threads.
-        if AegisTrigger._transport is None:
-            AegisTrigger._transport = await asyncio.to_thread(importlib.import_module, TRANSPORT)
+        # Hundreds of triggers may start together after a restart: their connection is looked up once for all of them.
+        service = await _starts.do((self.aegis_conn_id, self.region), self._prepare)
         async with AegisTrigger._transport.open_transport(service) as connection:
             result: T = await connection.perform(conversation(service))
             return result
+
+    async def _prepare(self) -> Service:
+        service = await AegisHook(aegis_conn_id=self.aegis_conn_id, region=self.region).aget_service()
+        if AegisTrigger._transport is None:
+            # aiohttp is imported off the event loop, which an import of that size would hold up.
+            AegisTrigger._transport = await asyncio.to_thread(importlib.import_module, TRANSPORT)
+        return service
 
     def monotonic_deadline(self, service: Service) -> float | None:
         """Return the deadline on the service's monotonic clock."""

@@ -1,10 +1,11 @@
-"""For how long an event loop is held up while many waits that start together are given temporary keys."""
+"""For how long an event loop is held up while many triggers that start together are given temporary keys."""
 
 from __future__ import annotations
 
 import asyncio
 import importlib
 import json
+import os
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -71,21 +72,20 @@ async def _stalls(client: str, uri: str) -> Figures:
 
 
 async def _ask_ours(uri: str) -> None:
-    from airflow_provider_aegis.client.endpoints import Endpoint
     from airflow_provider_aegis.client.exchange import Authenticate, Conversation
-    from airflow_provider_aegis.client.service import Service
-    from airflow_provider_aegis.client.vendor_credentials import VendorSource, shared_credentials
-    from airflow_provider_aegis.triggers.base import TRANSPORT
+    from airflow_provider_aegis.triggers.once_task import AegisOnceTaskTrigger
 
-    def authenticate() -> Conversation[object]:
+    def authenticate(_: object) -> Conversation[object]:
         return (yield Authenticate())
 
-    source = VendorSource(auth_type="credentials_uri", credentials_uri=uri)
-    service = Service(endpoint=Endpoint("http", "127.0.0.1:1"), credentials=shared_credentials(source))
-    # As a trigger does it, the first time.
-    transport = await asyncio.to_thread(importlib.import_module, TRANSPORT)
-    async with transport.open_transport(service) as opened:
-        found = await asyncio.gather(*(opened.perform(authenticate()) for _ in range(WAITS)))
+    extra = {"region": "cn-shanghai", "auth_type": "credentials_uri", "credentials_uri": uri}
+    connection = {"conn_type": "aegis", "host": "http://127.0.0.1", "port": 1, "extra": extra}
+    os.environ["AIRFLOW_CONN_AEGIS_DEFAULT"] = json.dumps(connection)
+    triggers = [
+        AegisOnceTaskTrigger(once_task_id="id", once_task_type="VUL_CHECK_TASK", aegis_conn_id="aegis_default")
+        for _ in range(WAITS)
+    ]
+    found = await asyncio.gather(*(trigger.perform(authenticate) for trigger in triggers))
     assert len(set(found)) == 1
 
 
@@ -106,7 +106,7 @@ def report() -> str:
                 runs[client].append({**once(stalls, client=client, uri=uri), **server.step()})
     ours, peer = ({name: [run[name] for run in figures] for name in figures[0]} for figures in runs.values())
     return table(
-        f"Event loop held up while {WAITS} waits of one connection are given keys, in {RUNS} fresh processes, ms",
+        f"Event loop held up while {WAITS} triggers of one connection get keys, in {RUNS} fresh processes, ms",
         f"{PEER}, of {PEERS_WAITS} waits in {PEERS_RUNS} processes",
         [
             Row("with the library's import, worst of all", max(ours["cold"]), max(peer["cold"]), at_most=20),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import json
 import pkgutil
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -21,7 +20,6 @@ from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.temporary_credentials import Fetched, TemporaryCredentials, _Kept
 from airflow_provider_aegis.client.transport.blocking import SignatureAuth
-from airflow_provider_aegis.client.transport.nonblocking import _Loop
 from airflow_provider_aegis.client.transport.vendor import Rules
 from airflow_provider_aegis.client.vendor_credentials import VendorSource
 from airflow_provider_aegis.emulator import Emulator, Key
@@ -64,7 +62,6 @@ HOLDERS: list[object] = [
     _Held(Key(SECRET, token=TOKEN), None),
     Claim("key-id", frozenset(), HEADERS["authorization"][-64:]),
     REQUEST,
-    _Loop(fetches={(1, KEYS): cast("asyncio.Future[Credentials]", KEYS)}),
     Emulator(keys={"key-id": Key(SECRET, token=TOKEN)}),
 ]
 # Fields by whose names or types a dataclass may hold a secret.

@@ -15,7 +15,6 @@ from requests.utils import get_environ_proxies, prepend_scheme_if_needed, select
 from yarl import URL
 
 from airflow_provider_aegis.client.answers import Answer
-from airflow_provider_aegis.client.credentials import CredentialsProvider
 from airflow_provider_aegis.client.errors import (
     NoAnswerError,
     SecurityCenterError,
@@ -25,6 +24,7 @@ from airflow_provider_aegis.client.errors import (
 from airflow_provider_aegis.client.exchange import Authenticate, Conversation, Reply, Send, Sleep
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.together import Together
 from airflow_provider_aegis.client.transport import (
     HEADERS,
     KEEP_IDLE_SECONDS,
@@ -84,7 +84,8 @@ class NonblockingTransport:
         try:
             if not (provider.blocks or refused):
                 return provider.get()
-            return await _fetch_once(provider, refused)
+            # The loop's few threads look up host names as well.
+            return await _fetches.do((id(provider), refused), lambda: asyncio.to_thread(provider.get, refused=refused))
         except SecurityCenterError as error:
             return copy.copy(error)  # many may have waited for the same keys
 
@@ -164,10 +165,10 @@ class _Shared:
 @dataclass(slots=True)
 class _Loop:
     sessions: dict[tuple[str, str | None], _Shared] = field(default_factory=dict)
-    fetches: dict[tuple[int, Credentials | None], asyncio.Future[Credentials]] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
+_fetches: Together[Credentials] = Together()
 _loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = weakref.WeakKeyDictionary()
 
 
@@ -191,22 +192,6 @@ async def open_transport(service: Service) -> AsyncIterator[NonblockingTransport
             if not mine.sessions and not mine.lock.locked():
                 _loops.pop(loop, None)
             await shared.session.close()
-
-
-async def _fetch_once(provider: CredentialsProvider, refused: Credentials | None) -> Credentials:
-    """Fetch keys in a thread, one for all who want them: the loop's few threads look up host names as well."""
-    fetches = _loops.setdefault(asyncio.get_running_loop(), _Loop()).fetches
-    key = (id(provider), refused)
-    if key not in fetches:
-        fetches[key] = asyncio.ensure_future(asyncio.to_thread(provider.get, refused=refused))
-
-        def forget(fetch: asyncio.Future[Credentials]) -> None:
-            del fetches[key]
-            if not fetch.cancelled():
-                fetch.exception()  # else asyncio complains if all who wanted the keys are gone
-
-        fetches[key].add_done_callback(forget)
-    return await asyncio.shield(fetches[key])
 
 
 async def _open_session(service: Service) -> _Shared:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from airflow.triggers.base import BaseTrigger
 
+from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.transport import nonblocking
 from airflow_provider_aegis.emulator import Emulator, Fault
 from airflow_provider_aegis.hooks.aegis import AegisHook
@@ -170,6 +171,31 @@ def test_many_waits_share_one_session(sas: Emulator) -> None:
         return sessions
 
     assert asyncio.run(all_of_them()) == 1
+
+
+def test_the_connection_of_many_that_start_together_is_looked_up_once(
+    sas: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_ups: list[str | None] = []
+    look_up = AegisHook.aget_service
+
+    async def counting(hook: AegisHook) -> Service:
+        look_ups.append(hook.region)
+        return await look_up(hook)
+
+    monkeypatch.setattr(AegisHook, "aget_service", counting)
+
+    async def outcomes(number: int, **how: Any) -> set[str]:
+        waiting = (events(trigger("unknown", deadline=time.time() - 1, **how)) for _ in range(number))
+        return {event["outcome"] for (event,) in await asyncio.gather(*waiting)}
+
+    async def restart() -> list[set[str]]:
+        together = await asyncio.gather(outcomes(50), outcomes(3, region="cn-beijing"))
+        monkeypatch.setenv("AIRFLOW_CONN_AEGIS_DEFAULT", '{"conn_type": "aegis"}')
+        return [*together, await outcomes(20)]
+
+    assert asyncio.run(restart()) == [{"deadline"}, {"deadline"}, {"error"}]
+    assert look_ups == [None, "cn-beijing", None], "once more for those that come later"
 
 
 def test_the_vacancy_is_told_once_it_is_there(sas: Emulator) -> None:
