@@ -28,7 +28,7 @@ MAX_DEPTH = 100
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came over the wire; header names are lower case."""
+    """What came over the wire; header names are looked up in lower case."""
 
     status: int
     headers: Mapping[str, str]

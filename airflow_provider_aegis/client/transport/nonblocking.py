@@ -8,6 +8,7 @@ import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeVar
 
 import aiohttp
@@ -105,19 +106,20 @@ class NonblockingTransport:
                     skip_auto_headers=("Content-Type",),
                     allow_redirects=False,
                     proxy=self._proxy,
-                    timeout=aiohttp.ClientTimeout(
-                        total=None,
-                        connect=_bounded(send.connect_timeout),  # with the look-up of the name
-                        sock_read=_bounded(send.read_timeout),
-                    ),
+                    timeout=_timeouts(send.connect_timeout, send.read_timeout),
                 ) as response,
             ):
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(response.status, headers, await _read_body(response))
+                return Answer(response.status, response.headers, await _read_body(response))
         except SecurityCenterError as error:
             return error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return too_slow(limit) if timer.expired() else _explain(error)
+
+
+@lru_cache(maxsize=16)
+def _timeouts(connect: float, read: float) -> aiohttp.ClientTimeout:
+    # Its connect has the look-up of the name in it.
+    return aiohttp.ClientTimeout(total=None, connect=_bounded(connect), sock_read=_bounded(read))
 
 
 def _bounded(seconds: float) -> float | None:
