@@ -50,10 +50,10 @@ venv-2.11: ## Set up .venv-2.11 with Airflow 2.11, if there is a Python 3.11 or 
 	$(call install,$(call find-python,311,312),.venv-2.11,$<)
 
 test: lint venv-2.11 ## Check and test everything but the soak test, on both Airflows
-	@$(call with-airflow-home,$(BIN)/python -m pytest -m "not soak")
+	@$(call with-airflow-home,$(BIN)/python -m pytest)
 	@if [ -e .venv-2.11/.installed ]; then \
 		echo "And on Airflow 2.11:"; \
-		$(call with-airflow-home,$(BIN_2_11)/python -m pytest -m "not soak" tests/unit tests/dag_level tests/airflow_2); \
+		$(call with-airflow-home,$(BIN_2_11)/python -m pytest tests/unit tests/dag_level tests/airflow_2); \
 	else \
 		echo "SKIPPED: the tests on Airflow 2.11, for want of Python 3.11 or 3.12."; \
 	fi
