@@ -23,14 +23,11 @@ class Together(Generic[T]):
 
         :param key: what makes it the same work.
         """
-        loop = asyncio.get_running_loop()
-        under_way = self._loops.setdefault(loop, {})
+        under_way = self._loops.setdefault(asyncio.get_running_loop(), {})
         if key not in under_way:
 
             def forget(task: asyncio.Task[T]) -> None:
                 del under_way[key]
-                if not under_way:
-                    self._loops.pop(loop, None)
                 if not task.cancelled():
                     task.exception()  # else asyncio complains if all who wanted it are gone
 

@@ -208,7 +208,9 @@ def test_an_error_of_the_line_gets_the_name_of_the_operation(make: MakeError) ->
     assert caught.value.action == "GetOnceTaskResultInfo"
 
 
-@pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "NoPermission", "ServerError", "Throttling"])
+@pytest.mark.parametrize(
+    "code", ["SignatureDoesNotMatch", "NoPermission", "ServerError", "Throttling", "Invalid.the-secret"]
+)
 def test_an_answer_that_repeats_the_request_gives_no_secret_away(code: str) -> None:
     keys = Credentials("LTAI-id", "the-secret", "CAIS+token/=")
     signature = "0123456789abcdef" * 4

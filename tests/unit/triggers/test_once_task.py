@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import inspect
 import json
 import logging
+import threading
 import time
 from typing import Any
 
@@ -16,6 +18,7 @@ from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.transport import nonblocking
 from airflow_provider_aegis.emulator import Emulator, Fault
 from airflow_provider_aegis.hooks.aegis import AegisHook
+from airflow_provider_aegis.triggers.base import AegisTrigger
 from airflow_provider_aegis.triggers.once_task import AegisOnceTaskTrigger, AegisVacancyTrigger
 
 SCAN = "VUL_CHECK_TASK"
@@ -196,6 +199,21 @@ def test_the_connection_of_many_that_start_together_is_looked_up_once(
 
     assert asyncio.run(restart()) == [{"deadline"}, {"deadline"}, {"error"}]
     assert look_ups == [None, "cn-beijing", None], "once more for those that come later"
+
+
+def test_aiohttp_is_imported_off_the_event_loop(sas: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+    real = importlib.import_module
+
+    def import_module(name: str) -> Any:
+        threads.append(threading.get_ident())
+        return real(name)
+
+    monkeypatch.setattr(AegisTrigger, "_transport", None)
+    monkeypatch.setattr(importlib, "import_module", import_module)
+    asyncio.run(events(trigger("unknown", deadline=time.time() - 1)))
+    assert len(threads) == 1
+    assert threads[0] != threading.get_ident()
 
 
 def test_the_vacancy_is_told_once_it_is_there(sas: Emulator) -> None:

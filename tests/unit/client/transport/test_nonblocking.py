@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 import weakref
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,55 @@ def test_keys_that_have_to_be_waited_for_are_fetched_in_a_thread() -> None:
 
     assert asyncio.run(run(Slow(blocks=False)))
     assert not asyncio.run(run(Slow(blocks=True)))
+
+
+class Fetching:
+    """Keys that are fetched for as long as it takes until they are let go; notes what was refused."""
+
+    blocks = True
+    account = "id"
+
+    def __init__(self) -> None:
+        self.refused: list[Credentials | None] = []
+        self.release = threading.Event()
+
+    def get(self, *, refused: Credentials | None = None) -> Credentials:
+        self.refused.append(refused)
+        assert self.release.wait(5)
+        return KEYS
+
+
+def wanted(refused: Credentials | None) -> Conversation[object]:
+    return (yield Authenticate(refused))
+
+
+def test_however_many_wait_for_keys_they_take_one_thread_of_the_loop() -> None:
+    """The loop has few, and looks up the names of hosts in them."""
+
+    async def run() -> None:
+        provider = Fetching()
+        async with open_transport(service_at("http://127.0.0.1:1", credentials=provider)) as transport:
+            waiting = [asyncio.create_task(transport.perform(wanted(None))) for _ in range(200)]
+            await asyncio.sleep(0.01)
+            assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 2) == "free"
+            provider.release.set()
+            assert set(await asyncio.gather(*waiting)) == {KEYS}
+        assert provider.refused == [None]
+
+    asyncio.run(run())
+
+
+def test_who_has_had_keys_refused_does_not_wait_for_those_that_others_fetch() -> None:
+    async def run() -> None:
+        provider = Fetching()
+        async with open_transport(service_at("http://127.0.0.1:1", credentials=provider)) as transport:
+            waiting = [asyncio.create_task(transport.perform(wanted(refused))) for refused in (None, KEYS, None, KEYS)]
+            await asyncio.sleep(0.01)
+            provider.release.set()
+            await asyncio.gather(*waiting)
+        assert Counter(provider.refused) == {None: 1, KEYS: 1}
+
+    asyncio.run(run())
 
 
 def test_requests_of_one_loop_are_under_way_at_the_same_time() -> None:
