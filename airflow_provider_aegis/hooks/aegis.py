@@ -230,18 +230,20 @@ class AegisHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Make one cheap read and say who answered, or what is missing."""
+        doubt = ""
         try:
             service = self.service
+            doubt = doubt_about_region(service.region) if service.region else ""
             asked = once_task.get_last_once_task_info(once_task_type="ASSETS_COLLECTION")
             self.perform(exchange(service, asked, deadline=service.clock.monotonic() + TEST_SECONDS))
         except (ConfigurationError, SecurityCenterError) as error:
-            return False, str(error)
+            return False, f"{error} {doubt}".rstrip()
         finally:
             self.close()
         key = service.credentials.get().access_key_id
         region = f", region {service.region}" if service.region else ""
         said = f"Security Center answered at {service.endpoint.host}{region} for AccessKey ID {key}."
-        return True, f"{said} {doubt_about_region(service.region) if service.region else ''}".rstrip()
+        return True, f"{said} {doubt}".rstrip()
 
     def sibling(self) -> AegisHook:
         """Return a hook to the same service with a connection of its own; the Airflow connection is not read again."""

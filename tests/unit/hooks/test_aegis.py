@@ -27,12 +27,15 @@ def test_the_connection_is_read_on_a_loop_as_well(sas: Emulator) -> None:
         asyncio.run(AegisHook("nowhere").aget_service())
 
 
+@pytest.mark.parametrize("answered", [True, False])
 def test_the_connection_test_says_that_it_does_not_know_the_region(
-    sas: Emulator, monkeypatch: pytest.MonkeyPatch
+    answered: bool, sas: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_AEGIS_DEFAULT", sas.connection_json(region="cn-shangai"))
+    if not answered:
+        sas.inject("GetLastOnceTaskInfo", Fault.error("NoPermission", status=403))
     good, message = AegisHook().test_connection()
-    assert good
+    assert good is answered
     assert "'cn-shangai' is no region that is known here" in message
 
 
