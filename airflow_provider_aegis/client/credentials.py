@@ -54,8 +54,16 @@ class StaticCredentials:
             ("password (AccessKey secret)", keys.access_key_secret),
             ("extra 'security_token'", keys.security_token or "none"),
         ):
-            if not value.strip():
-                raise ConfigurationError(f"The connection's {name} is empty.")
-            if value != value.strip() or not value.isascii() or not value.isprintable():
-                raise ConfigurationError(f"The connection's {name} has white space around it or odd characters in it.")
+            if wrong := what_is_wrong(value):
+                raise ConfigurationError(f"The connection's {name} {wrong}.")
         return self.credentials
+
+
+def what_is_wrong(value: object) -> str:
+    """Say why something cannot be a key or a token, without showing it, or nothing."""
+    if not isinstance(value, str):
+        return "is no text"
+    if not value.strip():
+        return "is empty"
+    fit = value == value.strip() and value.isascii() and value.isprintable()
+    return "" if fit else "has white space around it or odd characters in it"

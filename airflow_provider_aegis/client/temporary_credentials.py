@@ -54,10 +54,9 @@ class Source(Protocol):
         """What stays the same when the keys change."""
         ...
 
-    def fetch(self, refused: Credentials | None) -> Fetched:
+    def fetch(self) -> Fetched:
         """Ask for keys, which may take seconds.
 
-        :param refused: keys that the service of the calls does not take any more.
         :raises SecurityCenterError: if there are none.
         """
         ...
@@ -113,7 +112,7 @@ class TemporaryCredentials:
             if self._failure and self._failure[0] > asked:
                 raise copy.copy(self._failure[1])
             try:
-                return self._fetch(refused)
+                return self._fetch()
             except (SecurityCenterError, ConfigurationError) as error:
                 self._failure = (self._clock.monotonic(), copy.copy(error))
                 keys = self._still_good(refused)
@@ -135,9 +134,9 @@ class TemporaryCredentials:
         kept.fresh_until = min(kept.good_until, now + PAUSE)
         return kept.credentials
 
-    def _fetch(self, refused: Credentials | None) -> Credentials:
+    def _fetch(self) -> Credentials:
         now = self._clock.monotonic()  # before the request: the keys' life began after it
-        fetched = self._source.fetch(refused)
+        fetched = self._source.fetch()
         keys = fetched.credentials
         for secret in (keys.access_key_secret, keys.security_token):
             if secret and self._on_secret:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from airflow_provider_aegis.client.errors import ConfigurationError
+from airflow_provider_aegis.client.credentials import what_is_wrong
+from airflow_provider_aegis.client.errors import AuthenticationError, ConfigurationError
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.temporary_credentials import Fetched, TemporaryCredentials
 from airflow_provider_aegis.client.vendor_library import contained, explain, load_library
@@ -57,7 +58,7 @@ class VendorSource:
             return f"account {self.role_arn.split(':')[3]}"
         return f"{self.auth_type} {self.role_name or self.credentials_uri or ''}".rstrip()
 
-    def fetch(self, refused: Credentials | None) -> Fetched:
+    def fetch(self) -> Fetched:
         """Ask the library for keys.
 
         :raises SecurityCenterError: if there are none.
@@ -75,15 +76,16 @@ class VendorSource:
 
         if self.oidc_token_file:
             tell(_read_token(self.oidc_token_file))
-        with contained(Rules(self.ca_bundle, tell)):
+        rules = Rules(self.ca_bundle, tell)
+        with contained(rules):
             try:
-                provider = self._provider(library, refused, tell)
+                provider = self._provider(library, tell)
             except ValueError as caught:
                 raise ConfigurationError(f"extra 'auth_type' {self.auth_type!r}: {caught}.") from None
             try:
                 found = provider.get_credentials()
             except Exception as caught:  # noqa: BLE001  (the library raises what it likes)
-                error = explain(caught, self.auth_type, secrets)
+                error = explain(caught, self.auth_type, secrets, rules.troubles)
             else:
                 expires = found.get_expiration()
                 return Fetched(_keys(found), None if expires is None or expires < 0 else float(expires))
@@ -96,8 +98,8 @@ class VendorSource:
         keys = (self.base.access_key_secret, self.base.security_token) if self.base else ()
         return [*guards, *keys]
 
-    def _provider(self, library: Any, refused: Credentials | None, tell: Callable[[str], object]) -> Any:
-        """Make one of the library's providers. None but the default chain is kept: a new one has no keys of before."""
+    def _provider(self, library: Any, tell: Callable[[str], object]) -> Any:
+        """Make one of the library's providers. None is kept: a new one has no keys of before."""
         role = {
             "role_arn": self.role_arn,
             "role_session_name": self.role_session_name,
@@ -113,7 +115,7 @@ class VendorSource:
                 }
                 return library.RamRoleArnCredentialsProvider(**role, **keys, external_id=self.external_id)
             case "ram_role_arn":
-                base = _Base(_chain.get(library, None), tell)
+                base = _Base(library.DefaultCredentialsProvider(), tell)
                 return library.RamRoleArnCredentialsProvider(
                     **role, credentials_provider=base, external_id=self.external_id
                 )
@@ -126,11 +128,19 @@ class VendorSource:
             case "credentials_uri":
                 return library.URLCredentialsProvider(uri=self.credentials_uri)
             case _:
-                return _chain.get(library, refused)
+                return library.DefaultCredentialsProvider()
 
 
 def _keys(found: Any) -> Credentials:
-    return Credentials(found.get_access_key_id(), found.get_access_key_secret(), found.get_security_token())
+    keys = Credentials(found.get_access_key_id(), found.get_access_key_secret(), found.get_security_token() or None)
+    for name, value in (
+        ("AccessKey ID", keys.access_key_id),
+        ("AccessKey secret", keys.access_key_secret),
+        ("token", keys.security_token or "none"),
+    ):
+        if wrong := what_is_wrong(value):  # else it would be shown by what cannot put it into a header
+            raise AuthenticationError(f"the {name} that was handed out {wrong}")
+    return keys
 
 
 class _Base:
@@ -151,28 +161,6 @@ class _Base:
             if secret:
                 self._on_secret(secret)
         return found
-
-
-class _Chain:
-    """The library's default chain, one for the process: it remembers which of its places had keys."""
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._provider: Any = None
-        self._refused: Credentials | None = None
-
-    def get(self, library: Any, refused: Credentials | None) -> Any:
-        """Return the chain, a new one if the service refuses the keys that the old one holds on to.
-
-        :param refused: keys that the service does not take; two refusals of the same make one new chain.
-        """
-        with self._lock:
-            if self._provider is None or refused not in (None, self._refused):
-                self._provider, self._refused = library.DefaultCredentialsProvider(), refused
-            return self._provider
-
-
-_chain = _Chain()
 
 
 def _read_token(path: str) -> str:

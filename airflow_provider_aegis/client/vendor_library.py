@@ -35,8 +35,8 @@ DISTRIBUTION = "alibabacloud-credentials"
 OLDEST = (1, 0, 9)  # earlier ones take the process's SIGTERM for themselves
 INSTALL = "run: pip install 'airflow-provider-aegis[ram]'"
 # It logs answers word for word, keys included, and hangs its own handlers onto the first two when it is imported. The
-# last logs addresses at DEBUG, and the library puts tokens and signatures into them.
-LOGGERS = ("credentials", "alibabacloud-tea", "urllib3.connectionpool")
+# others log addresses, and the library puts tokens and signatures into them.
+LOGGERS = ("credentials", "alibabacloud-tea", "urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry")
 ACTIONS = {
     "ram_role_arn": "AssumeRole",
     "oidc_role_arn": "AssumeRoleWithOIDC",
@@ -135,22 +135,27 @@ def contained(rules: Rules) -> Iterator[None]:
         _own.rules = before
 
 
-def explain(caught: Exception, auth_type: str, secrets: Sequence[str | None]) -> SecurityCenterError:
+def explain(
+    caught: Exception, auth_type: str, secrets: Sequence[str | None], troubles: Sequence[str] = ()
+) -> SecurityCenterError:
     """Make an error of this package of what the library raised, without the secrets that its text may have.
 
     :param secrets: what the library was given and must not be shown.
+    :param troubles: what went wrong on the way and may pass, of which the library's default chain does not speak.
     """
     action, text = ACTIONS[auth_type], str(getattr(caught, "message", None) or caught)
     if isinstance(caught, SecurityCenterError):
         # Nothing was asked of Security Center yet, so the classes that leave open whether it was do not fit.
         cls: type[SecurityCenterError] = UnreachableError if caught.transient else AuthenticationError
         cls = UntrustedEndpointError if isinstance(caught, UntrustedEndpointError) else cls
-        return cls(caught.message, action=action, http_status=caught.http_status)
+        return cls(without(caught.message, secrets), action=action, http_status=caught.http_status)
     if type(caught).__name__ != "CredentialException":
         return UnreachableError(
             "the service that hands out keys was not reached, or gave no proper answer", action=action
         )
     if "providers in the chain" in text:
+        if troubles:
+            return UnreachableError(f"a place where the default chain looks failed: {troubles[0]}", action=action)
         return AuthenticationError(NOTHING_IN_CHAIN, action=action)
     answer = {name: without(str(value), secrets) for name, value in _answer(text).items() if value}
     status = int(found[1]) if (found := _STATUS.search(text)) else None
@@ -164,7 +169,7 @@ def explain(caught: Exception, auth_type: str, secrets: Sequence[str | None]) ->
     cls = error_class(code, status or 400) or AuthenticationError
     if cls.transient or status in (408, 425):
         return UnreachableError(message, **known)
-    if cls is PermissionDeniedError and code:
+    if cls is PermissionDeniedError and code and action.startswith("AssumeRole"):
         return PermissionDeniedError(message, ram_actions=[f"sts:{action}"], **known)
     return (cls if issubclass(cls, AuthenticationError | ClockError) else AuthenticationError)(message, **known)
 

@@ -6,14 +6,19 @@ import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import requests
 from requests.utils import get_environ_proxies
 
 from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.endpoints import is_loopback
-from airflow_provider_aegis.client.errors import ProtocolError, SecurityCenterError, UntrustedEndpointError
+from airflow_provider_aegis.client.errors import (
+    ProtocolError,
+    SecurityCenterError,
+    UnreachableError,
+    UntrustedEndpointError,
+)
 from airflow_provider_aegis.client.transport.blocking import fetch
 from airflow_provider_aegis.client.transport.bounded import BoundedAdapter
 
@@ -31,10 +36,12 @@ class Rules:
 
     :param ca_bundle: path of a file with further certificate authorities to trust.
     :param on_secret: told every secret of a request before it is sent.
+    :param troubles: filled with what went wrong and may pass.
     """
 
     ca_bundle: str | None = None
     on_secret: Callable[[str], object] | None = field(default=None, repr=False)
+    troubles: list[str] = field(default_factory=list, repr=False)
 
 
 def perform(url: str, request: Any, options: dict[str, Any], rules: Rules) -> Answer:
@@ -45,16 +52,22 @@ def perform(url: str, request: Any, options: dict[str, Any], rules: Rules) -> An
     :param options: the library's options, of which ``connectTimeout`` and ``readTimeout`` count, in milliseconds.
     :raises SecurityCenterError: if there is no answer within bounds, or one that leads elsewhere.
     """
-    parts = urlsplit(url)
-    name = parts.hostname or ""
-    if any(request.query.get(word) for word in TELLING) and not _may_be_told(parts.scheme, name):
-        raise UntrustedEndpointError(f"{name!r} is no host of Alibaba Cloud to send a signature or a token to")
-    for secret in (*(request.query.get(word) for word in SECRET_PARAMETERS), request.headers.get(SECRET_HEADER)):
-        if secret and rules.on_secret:
-            rules.on_secret(secret)
     prepared = requests.PreparedRequest()
     headers = {**request.headers, "accept-encoding": "identity"}
     prepared.prepare(method=request.method, url=url, headers=headers, data=request.body)
+    parts = urlsplit(prepared.url or "")  # as it is sent, which is not always how another parser reads the address
+    name = parts.hostname or ""
+    if any(request.query.get(word) for word in TELLING) and not _may_be_told(parts.scheme, name):
+        raise UntrustedEndpointError(f"{name!r} is no host of Alibaba Cloud to send a signature or a token to")
+    bearer = prepared.headers.get("authorization", "").removeprefix("Bearer ")
+    if bearer and parts.scheme != "https" and not is_near(name):
+        raise UntrustedEndpointError(f"a token is not sent to {name!r} without TLS")
+    queried = (request.query.get(word) for word in SECRET_PARAMETERS)
+    form = parse_qsl(request.body) if isinstance(request.body, str) else []
+    posted = (value for name, value in form if name.endswith("token"))
+    for secret in (*queried, request.headers.get(SECRET_HEADER), bearer, *posted):
+        if secret and rules.on_secret:
+            rules.on_secret(secret)
     adapter = BoundedAdapter(parts.scheme, rules.ca_bundle)
     try:
         answer = fetch(
@@ -66,7 +79,12 @@ def perform(url: str, request: Any, options: dict[str, Any], rules: Rules) -> An
     finally:
         adapter.close()
     if isinstance(answer, SecurityCenterError):
+        # Where there is no instance there is no metadata service, which is no trouble.
+        if answer.transient and not (name == METADATA and isinstance(answer, UnreachableError)):
+            rules.troubles.append(answer.message)
         raise answer
+    if answer.status >= 500 or answer.status in (408, 425, 429):
+        rules.troubles.append(f"HTTP {answer.status} of {name}")
     if 300 <= answer.status < 400:
         raise ProtocolError(
             "the service that hands out keys answered with a redirect, which is never followed",

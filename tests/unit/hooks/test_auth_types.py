@@ -68,9 +68,6 @@ def test_the_default_chain_takes_the_environments_keys(
 ) -> None:
     from alibabacloud_credentials.utils import auth_util
 
-    from airflow_provider_aegis.client import vendor_credentials
-
-    monkeypatch.setattr(vendor_credentials, "_chain", vendor_credentials._Chain())
     monkeypatch.setattr(auth_util, "environment_access_key_id", BASE.access_key_id)  # it reads them at import
     monkeypatch.setattr(auth_util, "environment_access_key_secret", BASE.access_key_secret)
     monkeypatch.setattr(auth_util, "environment_ecs_metadata_disabled", "true")
@@ -82,22 +79,21 @@ def test_the_default_chain_takes_the_environments_keys(
     assert (BASE.access_key_id in message) == with_base
 
 
-def test_there_is_one_chain_for_the_process_and_a_new_one_after_a_refusal() -> None:
-    from airflow_provider_aegis.client import vendor_credentials
+def test_the_default_chain_is_made_anew_whenever_keys_are_fetched(
+    sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would hold on to what was replaced long ago in the places where it looks."""
+    from alibabacloud_credentials.utils import auth_util
 
-    made: list[object] = []
-
-    class Library:
-        def DefaultCredentialsProvider(self) -> object:  # noqa: N802
-            made.append(object())
-            return made[-1]
-
-    chain = vendor_credentials._Chain()
-    keys = Credentials("id", "s")
-    assert len({id(chain.get(Library(), None)) for _ in range(10)}) == 1
-    assert len({id(chain.get(Library(), keys)) for _ in range(10)}) == 1
-    chain.get(Library(), None)
-    assert len(made) == 2
+    monkeypatch.setattr(auth_util, "environment_ecs_metadata_disabled", "true")
+    credentials = connect(monkeypatch, sas, {"auth_type": "default"}).service.credentials
+    refused: Credentials | None = None
+    for number in range(3):
+        monkeypatch.setattr(auth_util, "environment_access_key_id", f"LTAI-{number}")
+        monkeypatch.setattr(auth_util, "environment_access_key_secret", "a-secret")
+        keys = credentials.get(refused=refused)
+        assert keys.access_key_id == f"LTAI-{number}"
+        refused = keys
 
 
 @pytest.mark.parametrize("auth_type", ["ecs_ram_role", "default"])
@@ -106,9 +102,6 @@ def test_instance_metadata_is_asked_by_no_thread_of_the_library(
 ) -> None:
     from alibabacloud_credentials.utils import auth_constant
 
-    from airflow_provider_aegis.client import vendor_credentials
-
-    monkeypatch.setattr(vendor_credentials, "_chain", vendor_credentials._Chain())
     monkeypatch.setattr(auth_constant, "HOME", str(tmp_path))
     good, message = connect(monkeypatch, sas, {"auth_type": auth_type}).test_connection()
     assert good, message

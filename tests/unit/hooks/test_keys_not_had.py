@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from importlib import metadata
 from pathlib import Path
@@ -25,9 +26,6 @@ def test_a_chain_without_keys_says_where_it_looked(
 ) -> None:
     from alibabacloud_credentials.utils import auth_constant, auth_util
 
-    from airflow_provider_aegis.client import vendor_credentials
-
-    monkeypatch.setattr(vendor_credentials, "_chain", vendor_credentials._Chain())
     monkeypatch.setattr(auth_util, "environment_ecs_metadata_disabled", "true")
     monkeypatch.setattr(auth_constant, "HOME", str(tmp_path))
     with pytest.raises(AuthenticationError, match=r"~/\.aliyun/config\.json"):
@@ -115,9 +113,6 @@ def test_an_answer_that_repeats_the_chains_secret_does_not_give_it_away(
 ) -> None:
     from alibabacloud_credentials.utils import auth_util
 
-    from airflow_provider_aegis.client import vendor_credentials
-
-    monkeypatch.setattr(vendor_credentials, "_chain", vendor_credentials._Chain())
     monkeypatch.setattr(auth_util, "environment_access_key_id", BASE.access_key_id)
     monkeypatch.setattr(auth_util, "environment_access_key_secret", BASE.access_key_secret)
     services.trouble = refusal(403, "NoPermission", f"Not with {BASE.access_key_secret}.")
@@ -139,9 +134,10 @@ def test_an_answer_does_not_repeat_what_guards_a_role_or_a_uri(
 ) -> None:
     services.trouble = refusal(403, "NoPermission", "Not with {request}.")
     extra = {name: value.replace("{uri}", services.uri) for name, value in extra.items()}
-    with pytest.raises(PermissionDeniedError, match=words) as caught:
+    with pytest.raises((PermissionDeniedError, AuthenticationError), match=words) as caught:
         connect(monkeypatch, sas, extra, BASE if "role_arn" in extra else None).service.credentials.get()
     assert "as-agreed" not in str(caught.value)
+    assert ("Grant sts:AssumeRole in RAM" in str(caught.value)) == ("role_arn" in extra)
 
 
 @pytest.mark.parametrize(
@@ -160,3 +156,42 @@ def test_without_the_library_the_error_says_what_to_install(
     monkeypatch.setattr(metadata, "version", look_up)
     with pytest.raises(ConfigurationError, match=rf"{words}.*pip install 'airflow-provider-aegis\[ram\]'"):
         service.credentials.get()
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+@pytest.mark.parametrize("auth_type", ["default", "credentials_uri"])
+def test_a_service_that_fails_for_a_while_is_transient_behind_the_default_chain_too(
+    auth_type: str, status: int, sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from alibabacloud_credentials.utils import auth_util
+
+    monkeypatch.setattr(auth_util, "environment_ecs_metadata_disabled", "true")
+    monkeypatch.setattr(auth_util, "environment_credentials_uri", services.uri)
+    monkeypatch.setattr(auth_util, "environment_access_key_id", None)
+    services.trouble = refusal(status, "Busy", "Busy.")
+    extra = {"auth_type": auth_type} | ({"credentials_uri": services.uri} if auth_type == "credentials_uri" else {})
+    with pytest.raises(UnreachableError):
+        connect(monkeypatch, sas, extra).service.credentials.get()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AccessKeyId", "STS.secretly\n"),
+        ("AccessKeySecret", "secretly "),
+        ("SecurityToken", "secretly\r\nX: y"),
+        ("SecurityToken", "secretlyé"),
+        ("AccessKeySecret", ""),
+    ],
+)
+def test_keys_that_fit_into_no_header_are_named_and_not_shown(
+    name: str, value: str, sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = {"AccessKeyId": "STS.id", "AccessKeySecret": "s", "SecurityToken": "t", "Expiration": "2099-01-01T00:00:00Z"}
+    services.trouble = 200, json.dumps({"Code": "Success", **keys, name: value})
+    hook = connect(monkeypatch, sas, {"auth_type": "credentials_uri", "credentials_uri": services.uri})
+    good, message = hook.test_connection()
+    assert not good
+    assert "secretly" not in message
+    if value:
+        assert "has white space around it or odd characters in it" in message

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aegis.client import vendor_credentials
 from airflow_provider_aegis.client.errors import (
     AuthenticationError,
     SecurityCenterError,
@@ -69,7 +68,7 @@ def role(**more: Any) -> VendorSource:
 
 def failure(source: VendorSource) -> SecurityCenterError:
     with pytest.raises(SecurityCenterError) as caught:
-        source.fetch(None)
+        source.fetch()
     return caught.value
 
 
@@ -124,7 +123,7 @@ def test_tls_is_verified_and_the_connections_own_authority_trusted(
         assert type(failure(uri(server, "https"))) is UntrustedEndpointError
         assert type(failure(uri(server, "https", ca_bundle=str(foreign_certificate)))) is UntrustedEndpointError
         assert server.requests == []
-        fetched = uri(server, "https", ca_bundle=str(certificate)).fetch(None)
+        fetched = uri(server, "https", ca_bundle=str(certificate)).fetch()
         assert server.requests[0].headers["accept-encoding"] == "identity"
     assert fetched.credentials == Credentials("STS.id", "sts-secret", "sts-token")
 
@@ -159,7 +158,7 @@ def test_sts_is_asked_through_the_environments_proxy(monkeypatch: pytest.MonkeyP
     with Server(tunnel(certificate, FROM_STS, asked)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.address}")
         source = role(ca_bundle=str(certificate), on_secret=told.append)
-        assert source.fetch(None).credentials.access_key_id == "STS.id"
+        assert source.fetch().credentials.access_key_id == "STS.id"
         assert type(failure(role())) is UntrustedEndpointError, "the proxy's certificate is nobody's we know"
     connect, request = asked[:2]
     assert connect.line.startswith("CONNECT sts.aliyuncs.com:443 ")
@@ -191,7 +190,7 @@ def test_what_is_near_is_never_asked_through_a_proxy(monkeypatch: pytest.MonkeyP
     server.act = FROM_URI
     with Server(FROM_URI) as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://{proxy.address}")
-        uri(server).fetch(None)
+        uri(server).fetch()
         assert proxy.requests == []
     assert is_near(METADATA)
     assert is_near("169.254.1.1")
@@ -248,7 +247,7 @@ def test_the_tokens_of_a_request_are_told_before_it_is_sent(
         staticmethod(lambda request: compose(request).replace(f"http://{METADATA}", f"http://{server.address}")),
     )
     told: list[str] = []
-    VendorSource(auth_type="ecs_ram_role", on_secret=told.append).fetch(None)
+    VendorSource(auth_type="ecs_ram_role", on_secret=told.append).fetch()
     assert set(told) == {"metadata-token"}
     assert server.requests[1].headers["x-aliyun-ecs-metadata-token"] == "metadata-token"
     token = tmp_path / "token"
@@ -273,7 +272,6 @@ def test_the_chain_tells_the_secrets_that_a_role_is_assumed_with_and_starts_no_t
     from alibabacloud_credentials.utils import auth_util
 
     lead_to_nowhere(monkeypatch)
-    monkeypatch.setattr(vendor_credentials, "_chain", vendor_credentials._Chain())
     monkeypatch.setattr(auth_util, "environment_access_key_id", BASE.access_key_id)
     monkeypatch.setattr(auth_util, "environment_access_key_secret", BASE.access_key_secret)
     told: list[str] = []
