@@ -125,8 +125,9 @@ def parse_host(host: str, port: int | None = None) -> Endpoint:
     found = _ADDRESS.fullmatch(host.strip())
     name = found["name"].lower() if found else ""
     if not found or not _is_name(name):
+        shown = "" if "@" in host else f" {host!r}"  # a password may stand before it
         raise ConfigurationError(
-            f"host {host!r} is not a plain host name: give it without user, path, query or fragment, as in {CHINA}."
+            f"host{shown} is not a plain host name: give it without user, path, query or fragment, as in {CHINA}."
         )
     scheme = (found["scheme"] or "https").lower()
     if scheme not in _OWN_PORTS:
@@ -134,8 +135,8 @@ def parse_host(host: str, port: int | None = None) -> Endpoint:
     if scheme == "http" and not is_loopback(name):
         raise ConfigurationError(f"host {host!r} is plain http: only an emulator on loopback is spoken to without TLS.")
     final_port = int(found["port"]) if found["port"] else port
-    if final_port is not None and not 0 < final_port < 65536:
-        raise ConfigurationError(f"port {final_port} is not between 1 and 65535.")
+    if final_port is not None and (type(final_port) is not int or not 0 < final_port < 65536):
+        raise ConfigurationError(f"port {final_port!r} is not between 1 and 65535.")
     return Endpoint(scheme, name if final_port in (None, _OWN_PORTS[scheme]) else f"{name}:{final_port}")
 
 

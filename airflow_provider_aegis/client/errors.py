@@ -267,7 +267,7 @@ def error_class(code: str, http_status: int) -> type[SecurityCenterError] | None
     by_beginning = (cls for beginning, cls in PREFIXES if code.startswith(beginning))
     if known := CODES.get(code) or next(by_beginning, None):
         return known
-    if http_status >= 500:
+    if http_status >= 500 or http_status in (408, 425):
         return ServiceError
     if http_status == 429:
         return ThrottledError

@@ -221,8 +221,9 @@ def get_last_once_task_info(
 
 def _name(once_task_name: str | None, once_task_type: str) -> str:
     """The name, or the type where there is none; a template makes ``None`` of an argument that was ``None``."""
-    text = "" if once_task_name is None else once_task_name.strip()
-    return once_task_type if text in ("", "None") else text
+    if not isinstance(once_task_name, str | None):
+        raise ConfigurationError(f"once_task_name must be a text, not {type(once_task_name).__name__}.")
+    return once_task_type if (text := (once_task_name or "").strip()) in ("", "None") else text
 
 
 def cancel_once_task(once_task_id: str) -> Call:

@@ -65,6 +65,8 @@ def find_operation(action: str) -> Operation:
 
     :raises ConfigurationError: if it cannot be the name of an operation.
     """
+    if not isinstance(action, str):
+        raise ConfigurationError(f"action must be the name of an operation, not {type(action).__name__}.")
     if known := OPERATIONS.get(action):
         return known
     if not _ACTION.fullmatch(action):
@@ -83,7 +85,12 @@ class Call:
     @cached_property
     def query(self) -> str:
         """The canonical query string, made once however often the call is sent."""
-        return canonical_query(flatten(self.params))
+        try:
+            return canonical_query(flatten(self.params))
+        except (ValueError, RecursionError) as error:
+            raise ConfigurationError(
+                f"{self.operation.name}: a parameter is nested too deeply, too large a number, or no proper text."
+            ) from error
 
 
 def call(action: str, **params: Any) -> Call:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from airflow_provider_aegis.client.errors import AuthenticationError, ConfigurationError, SecurityCenterError
+from airflow_provider_aegis.client.errors import ClockError, ConfigurationError, SecurityCenterError
 from airflow_provider_aegis.client.signing import Credentials
 
 # Keys are fetched again so long before they expire, or a fifth of their life before if that is less.
@@ -143,9 +143,7 @@ class TemporaryCredentials:
                 self._on_secret(secret)
         life = UNKNOWN_LIFETIME if fetched.expires is None else fetched.expires - self._clock.time()
         if life <= 0:
-            raise AuthenticationError(
-                "the keys that were handed out have expired already; is this machine's clock off?"
-            )
+            raise ClockError("the keys that were handed out have expired already; is this machine's clock off?")
         margin = min(LONGEST_MARGIN, life * MARGIN_SHARE)
         self._kept = _Kept(keys, fresh_until=now + life - margin, good_until=now + life)
         return keys

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -51,6 +52,9 @@ class AegisHook(BaseHook):
 
     def __init__(self, aegis_conn_id: str = CONN_NAME, region: str | None = None) -> None:
         super().__init__()
+        for name, value in (("aegis_conn_id", aegis_conn_id), ("region", "" if region is None else region)):
+            if not isinstance(value, str):  # a template can make anything of them
+                raise ConfigurationError(f"{name} must be a text, not {type(value).__name__}.")
         self.aegis_conn_id = aegis_conn_id
         self.region = region
         self._transport: BlockingTransport | None = None
@@ -65,7 +69,8 @@ class AegisHook(BaseHook):
             conn = self.get_connection(self.aegis_conn_id)
         except AirflowNotFoundException as error:
             raise self._undefined() from error
-        _ = conn.extra_dejson  # reading it hands its secrets to Airflow's masker
+        with suppress(ValueError, RecursionError):  # what is no JSON is named below
+            _ = conn.extra_dejson  # reading it hands its secrets to Airflow's masker
         return parse_connection(conn, region=self.region, on_secret=_mask)
 
     async def aget_service(self) -> Service:
@@ -79,7 +84,8 @@ class AegisHook(BaseHook):
             conn = await BaseHook.aget_connection(self.aegis_conn_id)
         except AirflowNotFoundException as error:
             raise self._undefined() from error
-        _ = await conn.aextra_dejson() if hasattr(conn, "aextra_dejson") else conn.extra_dejson
+        with suppress(ValueError, RecursionError):
+            _ = await conn.aextra_dejson() if hasattr(conn, "aextra_dejson") else conn.extra_dejson
         return parse_connection(conn, region=self.region, on_secret=_mask)
 
     def perform(self, conversation: Conversation[T]) -> T:
@@ -236,11 +242,11 @@ class AegisHook(BaseHook):
             doubt = doubt_about_region(service.region) if service.region else ""
             asked = once_task.get_last_once_task_info(once_task_type="ASSETS_COLLECTION")
             self.perform(exchange(service, asked, deadline=service.clock.monotonic() + TEST_SECONDS))
+            key = service.credentials.get().access_key_id
         except (ConfigurationError, SecurityCenterError) as error:
             return False, f"{error} {doubt}".rstrip()
         finally:
             self.close()
-        key = service.credentials.get().access_key_id
         region = f", region {service.region}" if service.region else ""
         said = f"Security Center answered at {service.endpoint.host}{region} for AccessKey ID {key}."
         return True, f"{said} {doubt}".rstrip()

@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_aegis.client.errors import ConflictError, SecurityCenterError
+from airflow_provider_aegis.client.errors import ConfigurationError, ConflictError, SecurityCenterError
 from airflow_provider_aegis.client.exchange import exchange, server_time
 from airflow_provider_aegis.client.once_task import (
     OnceTaskResult,
@@ -153,7 +153,7 @@ def cancel(hook: AegisHook, once_task_id: str) -> None:
     try:
         until = hook.service.clock.monotonic() + CANCEL_SECONDS
         hook.perform(exchange(hook.service, cancel_once_task(once_task_id), deadline=until))
-    except SecurityCenterError as error:
+    except (SecurityCenterError, ConfigurationError) as error:
         log.warning("Scan %s could not be cancelled and may run on: %s", once_task_id, error)
     else:
         log.info("Scan %s is cancelled.", once_task_id)

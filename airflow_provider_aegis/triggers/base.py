@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 from airflow.triggers.base import BaseTrigger
 
+from airflow_provider_aegis.client.errors import UnreachableError
 from airflow_provider_aegis.client.exchange import Conversation
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.together import Together
@@ -20,6 +21,8 @@ T = TypeVar("T")
 
 _starts: Together[Service] = Together()
 
+# Far more than Airflow needs; all that wait for one look-up would else wait for ever if that hangs.
+LOOK_UP_SECONDS = 60.0
 TRANSPORT = "airflow_provider_aegis.client.transport.nonblocking"
 
 
@@ -46,13 +49,20 @@ class AegisTrigger(BaseTrigger):
         :raises ConfigurationError: if the connection cannot be used.
         """
         # Hundreds of triggers may start together after a restart: their connection is looked up once for all of them.
-        service = await _starts.do((self.aegis_conn_id, self.region), self._prepare)
+        hook = AegisHook(aegis_conn_id=self.aegis_conn_id, region=self.region)
+        service = await _starts.do((self.aegis_conn_id, self.region), lambda: self._prepare(hook))
         async with AegisTrigger._transport.open_transport(service) as connection:
             result: T = await connection.perform(conversation(service))
             return result
 
-    async def _prepare(self) -> Service:
-        service = await AegisHook(aegis_conn_id=self.aegis_conn_id, region=self.region).aget_service()
+    @staticmethod
+    async def _prepare(hook: AegisHook) -> Service:
+        try:
+            async with asyncio.timeout(LOOK_UP_SECONDS):
+                service = await hook.aget_service()
+        except TimeoutError as error:
+            what = f"connection {hook.aegis_conn_id!r} could not be looked up within {LOOK_UP_SECONDS:g} s"
+            raise UnreachableError(what) from error
         if AegisTrigger._transport is None:
             # aiohttp is imported off the event loop, which an import of that size would hold up.
             AegisTrigger._transport = await asyncio.to_thread(importlib.import_module, TRANSPORT)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 from airflow_provider_aegis import __version__
 from airflow_provider_aegis.client.errors import ConfigurationError, ProtocolError
@@ -43,6 +44,29 @@ def too_slow(
     """Return the error for an answer that was not complete in time."""
     why = f"the answer was not complete after {seconds:.3g} s"
     return ProtocolError(why, http_status=status, request_id=headers.get("x-acs-request-id", ""), passing=True)
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the proxy that the environment names for an address.
+
+    :raises ConfigurationError: if it is none that both transports can use; its text may have a password in it.
+    """
+    from requests.utils import get_environ_proxies, prepend_scheme_if_needed, select_proxy
+
+    proxy = select_proxy(url, get_environ_proxies(url, no_proxy=None))
+    if not proxy:
+        return None
+    try:
+        proxy = prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
+        parts = urlsplit(proxy)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ConfigurationError(
+            "The proxy that the environment names (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) is no http address of a host."
+        )
+    return proxy
 
 
 @lru_cache(maxsize=16)

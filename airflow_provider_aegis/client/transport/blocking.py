@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.auth import AuthBase
-from requests.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from airflow_provider_aegis.client.answers import Answer
@@ -32,6 +31,7 @@ from airflow_provider_aegis.client.transport import (
     READ_SIZE,
     TOO_LONG,
     oversized,
+    proxy_for,
     refused_answer,
     too_slow,
 )
@@ -67,7 +67,8 @@ class BlockingTransport:
         self._service = service
         # A session would read the whole environment for every call, and merge settings that are never set here.
         self._adapter = BoundedAdapter(service.endpoint.scheme, service.ca_bundle)
-        self._proxies = get_environ_proxies(service.endpoint.url, no_proxy=None)
+        proxy = proxy_for(service.endpoint.url)
+        self._proxies = {service.endpoint.scheme: proxy} if proxy else {}
         self._last_used = time.monotonic()
 
     def perform(self, conversation: Conversation[T]) -> T:

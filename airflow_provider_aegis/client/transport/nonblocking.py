@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import TypeVar
 
 import aiohttp
-from requests.utils import get_environ_proxies, prepend_scheme_if_needed, select_proxy
 from yarl import URL
 
 from airflow_provider_aegis.client.answers import Answer
@@ -34,6 +33,7 @@ from airflow_provider_aegis.client.transport import (
     READ_SIZE,
     TOO_LONG,
     oversized,
+    proxy_for,
     refused_answer,
     tls_context,
     too_slow,
@@ -201,9 +201,7 @@ async def _open_session(service: Service) -> _Shared:
     # Loading the certificate authorities takes long enough to hold up everything else on the loop.
     context = await asyncio.to_thread(tls_context, service.ca_bundle) if service.endpoint.scheme == "https" else True
     # aiohttp's own reading of the environment would also look for a netrc, and refuse a call that has one.
-    proxy = select_proxy(url, get_environ_proxies(url, no_proxy=None))
-    if proxy:
-        proxy = prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
+    proxy = proxy_for(url)
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=context, keepalive_timeout=KEEP_IDLE_SECONDS, limit=0),
         headers=HEADERS,

@@ -243,3 +243,11 @@ def test_a_failure_that_asks_to_wait_is_a_wait_and_leaves_a_write_in_doubt() -> 
     with pytest.raises(OutcomeUnknownError):
         it.perform(exchange(it.service, START))
     assert len(it.sent) == 1
+
+
+@pytest.mark.parametrize("status", [408, 425])
+def test_a_time_out_with_a_code_leaves_it_open_whether_a_write_was_carried_out(status: int) -> None:
+    with pytest.raises(ServiceError) as caught:
+        read_answer(answer({"Code": "RequestTimeout"}, status), START)
+    assert caught.value.transient
+    assert not caught.value.refused

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_aegis.client.answers import Answer
-from airflow_provider_aegis.client.errors import UnreachableError, UntrustedEndpointError
+from airflow_provider_aegis.client.errors import ConfigurationError, UnreachableError, UntrustedEndpointError
 from tests.unit.client.transport.drivers import Driver, ask, service_at
 from tests.unit.client.transport.loopback import Request, Server, reply, tls
 
@@ -99,3 +99,15 @@ def test_the_endpoints_certificate_is_verified_through_a_proxy_too(
         assert isinstance(driver.perform(trusted, ask(trusted))[0], Answer)
         other = service_at("https://127.0.0.1")
         assert isinstance(driver.perform(other, ask(other))[0], UntrustedEndpointError)
+
+
+@pytest.mark.parametrize("address", ["http://u:secretly@127.0.0.1:99999", "socks5://u:secretly@h", "ftp://h", "//"])
+def test_a_proxy_that_cannot_be_used_is_named_and_not_shown(
+    driver: Driver, server: Server, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", address)
+    service = service_at(f"http://{server.address}")
+    with pytest.raises(ConfigurationError, match="HTTPS_PROXY, HTTP_PROXY or ALL_PROXY") as caught:
+        driver.perform(service, ask(service))
+    assert "secretly" not in str(caught.value)
+    assert server.requests == []
