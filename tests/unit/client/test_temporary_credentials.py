@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from airflow_provider_aegis.client.answers import Answer
-from airflow_provider_aegis.client.errors import AuthenticationError, SecurityCenterError, UnreachableError
+from airflow_provider_aegis.client.errors import AuthenticationError, ClockError, SecurityCenterError, UnreachableError
 from airflow_provider_aegis.client.exchange import Send
 from airflow_provider_aegis.client.pace import Pace
 from airflow_provider_aegis.client.signing import Credentials
@@ -172,7 +172,7 @@ def test_those_who_wait_are_told_the_error_of_the_one_who_fetched() -> None:
 
 def test_keys_that_have_expired_on_arrival_are_an_error() -> None:
     provider, _ = make(-1.0)
-    with pytest.raises(AuthenticationError, match="clock"):
+    with pytest.raises(ClockError, match="clock"):
         provider.get()
 
 
