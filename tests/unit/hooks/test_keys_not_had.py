@@ -137,7 +137,7 @@ def test_an_answer_does_not_repeat_what_guards_a_role_or_a_uri(
     with pytest.raises((PermissionDeniedError, AuthenticationError), match=words) as caught:
         connect(monkeypatch, sas, extra, BASE if "role_arn" in extra else None).service.credentials.get()
     assert "as-agreed" not in str(caught.value)
-    assert ("Grant sts:AssumeRole in RAM" in str(caught.value)) == ("role_arn" in extra)
+    assert ("Grant sts:" in str(caught.value)) == ("role_arn" in extra)
 
 
 @pytest.mark.parametrize(
