@@ -79,7 +79,7 @@ def examine(conn_id: str, operations: Iterable[Operation]) -> list[Finding]:
         except ConfigurationError as error:
             return [Finding("connection", State.WRONG, str(error))]
         read = [Finding("connection", State.OK, f"{conn_id}: every field can be read")]
-        if service.region and (doubt := doubt_about_region(service.region)):
+        if doubt := doubt_about_region(service.region):
             read.append(Finding("region", State.UNCLEAR, doubt))
         try:
             access_key_id = service.credentials.get().access_key_id

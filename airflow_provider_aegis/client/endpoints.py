@@ -101,12 +101,12 @@ def check_region(region: str) -> str:
     return region
 
 
-def doubt_about_region(region: str) -> str:
-    """Say what may be wrong with a region, or nothing where it is a known one.
+def doubt_about_region(region: str | None) -> str:
+    """Say what may be wrong with a region, or nothing where it is a known one, or none.
 
     :param region: a region id that :func:`check_region` takes.
     """
-    if region in REGIONS:
+    if not region or region in REGIONS:
         return ""
     from difflib import get_close_matches
 

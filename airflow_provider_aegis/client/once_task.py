@@ -15,6 +15,7 @@ from typing import Any
 
 import pendulum
 
+from airflow_provider_aegis.client.arguments import as_text, check_text
 from airflow_provider_aegis.client.errors import ConfigurationError, ConflictError, ProtocolError
 from airflow_provider_aegis.client.operations import Call, call
 from airflow_provider_aegis.client.text import printable
@@ -221,9 +222,8 @@ def get_last_once_task_info(
 
 def _name(once_task_name: str | None, once_task_type: str) -> str:
     """The name, or the type where there is none; a template makes ``None`` of an argument that was ``None``."""
-    if not isinstance(once_task_name, str | None):
-        raise ConfigurationError(f"once_task_name must be a text, not {type(once_task_name).__name__}.")
-    return once_task_type if (text := (once_task_name or "").strip()) in ("", "None") else text
+    text = "" if once_task_name is None else as_text("once_task_name", once_task_name).strip()
+    return once_task_type if text in ("", "None") else text
 
 
 def cancel_once_task(once_task_id: str) -> Call:
@@ -232,19 +232,6 @@ def cancel_once_task(once_task_id: str) -> Call:
     :raises ConfigurationError: if the id is empty.
     """
     return call("CancelOnceTask", TaskId=check_text("once_task_id", once_task_id))
-
-
-def check_text(name: str, value: object) -> str:
-    """Return an argument's text, stripped.
-
-    :raises ConfigurationError: if it is empty, or what a template makes of an XCom that was ``None``.
-    """
-    text = "" if value is None else str(value).strip()
-    if text in ("", "None"):
-        raise ConfigurationError(
-            f"{name} is empty. If it comes from an XCom, see whether the task that should have pushed it ran and did."
-        )
-    return text
 
 
 def param_text(param: Mapping[str, Any] | str | None) -> str:

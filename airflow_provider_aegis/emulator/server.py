@@ -67,7 +67,7 @@ class Emulator(Controls):
         self._thread.start()
         try:
             self._await(self._listener.open())
-        except BaseException:
+        except BaseException:  # whatever it is, the thread must end; it is raised again
             self._end()
             raise
         return self

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_aegis.client import once_task
+from airflow_provider_aegis.client.arguments import as_text
 from airflow_provider_aegis.client.endpoints import doubt_about_region
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
 from airflow_provider_aegis.client.exchange import Conversation, exchange
@@ -52,11 +53,8 @@ class AegisHook(BaseHook):
 
     def __init__(self, aegis_conn_id: str = CONN_NAME, region: str | None = None) -> None:
         super().__init__()
-        for name, value in (("aegis_conn_id", aegis_conn_id), ("region", "" if region is None else region)):
-            if not isinstance(value, str):  # a template can make anything of them
-                raise ConfigurationError(f"{name} must be a text, not {type(value).__name__}.")
-        self.aegis_conn_id = aegis_conn_id
-        self.region = region
+        self.aegis_conn_id = as_text("aegis_conn_id", aegis_conn_id)
+        self.region = None if region is None else as_text("region", region)
         self._transport: BlockingTransport | None = None
 
     @cached_property
@@ -239,7 +237,7 @@ class AegisHook(BaseHook):
         doubt = ""
         try:
             service = self.service
-            doubt = doubt_about_region(service.region) if service.region else ""
+            doubt = doubt_about_region(service.region)
             asked = once_task.get_last_once_task_info(once_task_type="ASSETS_COLLECTION")
             self.perform(exchange(service, asked, deadline=service.clock.monotonic() + TEST_SECONDS))
             key = service.credentials.get().access_key_id

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol
 
+from airflow_provider_aegis.client.arguments import as_text
 from airflow_provider_aegis.client.endpoints import INTERNATIONAL, doubt_about_region, resolve_endpoint
 from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.service import Service
@@ -216,7 +217,7 @@ def parse_connection(
         service = _parse(conn, region, on_secret)
     except ConfigurationError as error:
         raise ConfigurationError(f"Connection {conn.conn_id!r}: {error}") from error
-    if service.region and (doubt := doubt_about_region(service.region)):
+    if doubt := doubt_about_region(service.region):
         _warn_once(f"Connection {conn.conn_id!r}: {'argument' if region else 'extra'} 'region': {doubt}")
     return service
 
@@ -270,9 +271,7 @@ def _extra_of(conn: AirflowConnection) -> dict[str, Any]:
 
 def _text(name: str, value: Any) -> str | None:
     """Return a text as it is; a connection that is written as JSON can hold anything."""
-    if value is None or isinstance(value, str):
-        return value
-    raise ConfigurationError(f"{name!r} must be a text, not {type(value).__name__}.")
+    return None if value is None else as_text(repr(name), value)
 
 
 def _read(one: Field, value: Any) -> Any:
@@ -288,9 +287,8 @@ def _read(one: Field, value: Any) -> Any:
         if math.isnan(number) or not least <= number <= most:
             raise ConfigurationError(f"extra {one.name!r} must be a number from {least:g} to {most:g}, not {value!r}.")
         return number
-    if not isinstance(value, str):
-        raise ConfigurationError(f"extra {one.name!r} must be a text, not {type(value).__name__}.")
+    text = as_text(f"extra {one.name!r}", value).strip()
     known = one.schema.get("enum", ())
-    if known and value.strip() not in known:
+    if known and text not in known:
         raise ConfigurationError(f"extra {one.name!r} must be one of {', '.join(known)}, not {value!r}.")
-    return value.strip()
+    return text

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_aegis.client.arguments import check_text
 from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.once_task import (
     cancel_once_task,
-    check_text,
     generate_once_task,
     get_last_once_task_info,
     get_once_task_result_info,
