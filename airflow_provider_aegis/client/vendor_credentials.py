@@ -84,6 +84,8 @@ class VendorSource:
                 raise ConfigurationError(f"extra 'auth_type' {self.auth_type!r}: {caught}.") from None
             try:
                 found = provider.get_credentials()
+            except ConfigurationError:
+                raise
             except Exception as caught:  # noqa: BLE001  (the library raises what it likes)
                 error = explain(caught, self.auth_type, secrets, rules.troubles)
             else:

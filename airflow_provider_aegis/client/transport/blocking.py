@@ -67,8 +67,7 @@ class BlockingTransport:
         self._service = service
         # A session would read the whole environment for every call, and merge settings that are never set here.
         self._adapter = BoundedAdapter(service.endpoint.scheme, service.ca_bundle)
-        proxy = proxy_for(service.endpoint.url)
-        self._proxies = {service.endpoint.scheme: proxy} if proxy else {}
+        self._proxy = proxy_for(service.endpoint.url)
         self._last_used = time.monotonic()
 
     def perform(self, conversation: Conversation[T]) -> T:
@@ -118,7 +117,7 @@ class BlockingTransport:
                 self._adapter,
                 request,
                 timeout=(send.connect_timeout, send.read_timeout),
-                proxies=self._proxies,
+                proxy=self._proxy,
                 seconds=send.seconds,
             )
         finally:
@@ -130,20 +129,20 @@ def fetch(
     request: requests.PreparedRequest,
     *,
     timeout: tuple[float, float],
-    proxies: dict[str, str],
+    proxy: str | None,
     seconds: float = float("inf"),
 ) -> Answer | SecurityCenterError:
     """Send a request and return its answer as far as that is within bounds; no redirect is followed.
 
     :param timeout: seconds for the connection, and for the next bytes.
-    :param proxies: address of the proxy by scheme.
+    :param proxy: address of the proxy.
     :param seconds: for all of it.
     """
     limit = min(seconds, sum(timeout) + MAX_ANSWER_SECONDS)
     try:
         with (
             within(limit),
-            adapter.send(request, stream=True, timeout=timeout, proxies=proxies) as response,
+            adapter.send(request, stream=True, timeout=timeout, proxies={"all": proxy} if proxy else {}) as response,
         ):
             headers = {name.lower(): value for name, value in response.headers.items()}
             if not headers.get("content-length", "0").isdecimal():  # http.client takes anything for no length

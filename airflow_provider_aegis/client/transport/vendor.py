@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
-from requests.utils import get_environ_proxies
 
 from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.endpoints import is_loopback
@@ -18,7 +17,9 @@ from airflow_provider_aegis.client.errors import (
     SecurityCenterError,
     UnreachableError,
     UntrustedEndpointError,
+    error_class,
 )
+from airflow_provider_aegis.client.transport import proxy_for
 from airflow_provider_aegis.client.transport.blocking import fetch
 from airflow_provider_aegis.client.transport.bounded import BoundedAdapter
 
@@ -64,7 +65,7 @@ def perform(url: str, request: Any, options: dict[str, Any], rules: Rules) -> An
         raise UntrustedEndpointError(f"a token is not sent to {name!r} without TLS")
     queried = (request.query.get(word) for word in SECRET_PARAMETERS)
     form = parse_qsl(request.body) if isinstance(request.body, str) else []
-    posted = (value for name, value in form if name.endswith("token"))
+    posted = (value for word, value in form if word.endswith("token"))
     for secret in (*queried, request.headers.get(SECRET_HEADER), bearer, *posted):
         if secret and rules.on_secret:
             rules.on_secret(secret)
@@ -74,7 +75,7 @@ def perform(url: str, request: Any, options: dict[str, Any], rules: Rules) -> An
             adapter,
             prepared,
             timeout=(_seconds(options.get("connectTimeout"), 5.0), _seconds(options.get("readTimeout"), 10.0)),
-            proxies={} if is_near(name) else get_environ_proxies(url, no_proxy=None),
+            proxy=None if is_near(name) else proxy_for(prepared.url or ""),
         )
     finally:
         adapter.close()
@@ -83,7 +84,7 @@ def perform(url: str, request: Any, options: dict[str, Any], rules: Rules) -> An
         if answer.transient and not (name == METADATA and isinstance(answer, UnreachableError)):
             rules.troubles.append(answer.message)
         raise answer
-    if answer.status >= 500 or answer.status in (408, 425, 429):
+    if (meaning := error_class("", answer.status)) and meaning.transient:
         rules.troubles.append(f"HTTP {answer.status} of {name}")
     if 300 <= answer.status < 400:
         raise ProtocolError(

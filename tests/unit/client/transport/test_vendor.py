@@ -16,6 +16,7 @@ import pytest
 
 from airflow_provider_aegis.client.errors import (
     AuthenticationError,
+    ConfigurationError,
     SecurityCenterError,
     UnreachableError,
     UntrustedEndpointError,
@@ -280,3 +281,11 @@ def test_the_chain_tells_the_secrets_that_a_role_is_assumed_with_and_starts_no_t
     assert type(failure(source)) is UnreachableError
     assert BASE.access_key_secret in told
     assert set(threading.enumerate()) == before
+
+
+def test_a_proxy_that_cannot_be_used_is_named_and_not_shown_here_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://u:secretly@127.0.0.1:99999")
+    source = VendorSource(auth_type="ram_role_arn", role_arn=ROLE, role_session_name="s", base=BASE)
+    with pytest.raises(ConfigurationError, match="HTTPS_PROXY, HTTP_PROXY or ALL_PROXY") as caught:
+        source.fetch()
+    assert "secretly" not in str(caught.value)
