@@ -13,6 +13,13 @@ from airflow_provider_aegis.emulator.service import TaskService
 
 Params = Mapping[str, str]
 
+# The task types that DescribeOnceTask documents; it lists no others.
+DESCRIBED_TYPES = frozenset(
+    {"VUL_CHECK_TASK", "CLIENT_PROBLEM_CHECK", "CLIENT_DEV_OPS", "ASSET_SECURITY_CHECK", "ASSET_REFRESH_HOST"}
+)
+# The values of Source that are left where `source_filter` is "refused".
+KNOWN_SOURCES = frozenset({"", "Manual", "schedule", "console"})
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -48,11 +55,11 @@ def carry_out(operation: Operation, service: TaskService, params: Params) -> Ans
 
 
 def _generate_once_task(service: TaskService, params: Params) -> Answer:
-    task_type, task_name = params["TaskType"], params["TaskName"]
+    task_type, task_name, source = params["TaskType"], params["TaskName"], _source(service, params)
     last = next(service.newest(task_type=task_type, task_name=task_name), None)
     before = {"LastTask": last.task_id} if last else {}
     param = _json_object(params, "Param")
-    task = service.start(task_type=task_type, task_name=task_name, param=param, source=params.get("Source", ""))
+    task = service.start(task_type=task_type, task_name=task_name, param=param, source=source)
     if task is None:
         return {"CanCreate": False, **before}
     return {
@@ -76,7 +83,7 @@ def _get_once_task_result_info(service: TaskService, params: Params) -> Answer:
 
 def _get_last_once_task_info(service: TaskService, params: Params) -> Answer:
     tasks = service.newest(
-        task_type=params["TaskType"], task_name=params["TaskName"], source=params.get("Source") or None
+        task_type=params["TaskType"], task_name=params["TaskName"], source=_source_filter(service, params)
     )
     task = next(tasks, None)
     if task is None:
@@ -91,10 +98,11 @@ def _describe_once_task(service: TaskService, params: Params) -> Answer:
     # A root task has no others below it here, so both names mean the same.
     wanted = {params[name] for name in ("RootTaskId", "TaskId") if params.get(name)}
     earliest, latest = _span(params, "StartTimeQuery", "EndTimeQuery")
+    repeats_source = service.settings.source_filter != "ignored"
     rows = [
-        management_row(task)
-        for task in service.newest(task_type=params.get("TaskType") or None, source=params.get("Source") or None)
-        if wanted <= {task.task_id} and earliest <= task.start_time <= latest
+        management_row(task, with_source=repeats_source)
+        for task in service.newest(task_type=params.get("TaskType") or None, source=_source_filter(service, params))
+        if task.task_type in DESCRIBED_TYPES and wanted <= {task.task_id} and earliest <= task.start_time <= latest
     ]
     return _page(params, "TaskManageResponseList", rows)
 
@@ -106,7 +114,7 @@ def _describe_once_task_leaf_record_page(service: TaskService, params: Params) -
     related = params["RelateInfo"].lower() == "true"
     rows = [
         record
-        for task in service.newest(task_type=params["TaskType"], source=params.get("Source") or None)
+        for task in service.newest(task_type=params["TaskType"], source=_source_filter(service, params))
         if root in (None, "", task.task_id) and earliest <= task.start_time <= latest
         for record in (leaf(task, number, related=related) for number in range(task.total_count))
         if not words or record["StatusText"] in words
@@ -153,6 +161,18 @@ OPERATIONS: dict[str, Operation] = {
 
 def _missing(name: str) -> RefusalError:
     return RefusalError("MissingParameter", f"The parameter {name} is required.")
+
+
+def _source(service: TaskService, params: Params) -> str:
+    source = params.get("Source", "")
+    if service.settings.source_filter == "refused" and source not in KNOWN_SOURCES:
+        raise RefusalError("InvalidParameter", "Source has a value that is not known.")
+    return source
+
+
+def _source_filter(service: TaskService, params: Params) -> str | None:
+    source = _source(service, params)
+    return None if service.settings.source_filter == "ignored" else source or None
 
 
 def _page(params: Params, name: str, rows: list[Answer]) -> Answer:

@@ -33,8 +33,11 @@ def result(task: Snapshot | None, **info: Any) -> Answer:
     }
 
 
-def management_row(task: Snapshot) -> Answer:
-    """Describe a task as DescribeOnceTask does."""
+def management_row(task: Snapshot, *, with_source: bool = True) -> Answer:
+    """Describe a task as DescribeOnceTask does.
+
+    :param with_source: whether to repeat the Source that the task was started with.
+    """
     row: Answer = {
         "TaskId": task.task_id,
         "TaskName": task.task_name,
@@ -46,8 +49,9 @@ def management_row(task: Snapshot) -> Answer:
         "FailCount": 0 if task.running else task.total_count - task.finish_count,
         "TotalCount": task.total_count,
         "TaskStartTime": task.start_time,
-        "Source": task.source,
     }
+    if with_source:
+        row["Source"] = task.source
     if task.running:
         return row
     row["TaskEndTime"] = task.end_time

@@ -38,6 +38,9 @@ class Settings:
     :param last_task_newline: whether LastTask ends in a newline.
     :param unknown_for: seconds after its start in which GetOnceTaskResultInfo does not know a task.
     :param errors_as_200: whether errors are sent with HTTP status 200.
+    :param source_filter: what ``Source`` does. ``honoured``: records repeat it and reads filter by it. ``ignored``:
+        GenerateOnceTask takes it, records do not repeat it and reads do not filter. ``refused``: only a few values are
+        known, any other is answered InvalidParameter.
     """
 
     seconds: float = 5.0
@@ -61,6 +64,7 @@ class Settings:
     last_task_newline: bool = False
     unknown_for: float = 0.0
     errors_as_200: bool = False
+    source_filter: Literal["honoured", "ignored", "refused"] = "honoured"
 
 
 KINDS: dict[str, Any] = get_type_hints(Settings)
