@@ -9,20 +9,20 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
 
 from airflow_provider_aegis.client.errors import ConflictError, SecurityCenterError, from_dict
 from airflow_provider_aegis.client.exchange import exchange
 from airflow_provider_aegis.client.once_task import generate_once_task, get_once_task_result_info
 from airflow_provider_aegis.client.operations import Call
 from airflow_provider_aegis.client.pace import Pace
-from airflow_provider_aegis.client.start import await_vacancy
+from airflow_provider_aegis.client.submit import await_vacancy
 from airflow_provider_aegis.client.watch import DEFAULT_UNKNOWN_GRACE, Ending, Outcome, Watcher, watch
 from airflow_provider_aegis.exceptions import MalformedEventError, OnceTaskDeadlineError, bad_ending, read_event
 from airflow_provider_aegis.hooks.connection import CONN_NAME
 from airflow_provider_aegis.operators.base import AegisTask
 from airflow_provider_aegis.operators.scan import Scan, cancel
-from airflow_provider_aegis.operators.submission import Notebook, Submission
+from airflow_provider_aegis.operators.submission import Submission, SubmissionStore
 from airflow_provider_aegis.triggers.once_task import FIRST_POLL_DELAY, AegisOnceTaskTrigger, AegisVacancyTrigger
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 ONCE_TASK_ID = "once_task_id"
 ONCE_TASK_ADOPTED = "once_task_adopted"
+# When the deadline has passed; Airflow kills nobody meanwhile.
+DEADLINE_CANCEL_SECONDS = 8.0
 ON_CONFLICT = ("wait", "adopt", "fail")
 
 
@@ -153,9 +155,17 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
         if not (poll_interval > 0 and self.timeout > 0):
             raise ValueError("poll_interval and timeout must be positive.")
         self._scan: Scan | None = None
+        self._timed_out = False
 
     def execute(self, context: Context) -> Any:
         """Start the scan, or pick up the one that an earlier try started, and wait for its end."""
+        try:
+            return self._execute(context)
+        except AirflowTaskTimeout:
+            self._timed_out = True  # Airflow calls on_kill next
+            raise
+
+    def _execute(self, context: Context) -> Any:
         held = self.execution_timeout.total_seconds() if self.deferrable and self.execution_timeout else math.inf
         deadline = time.time() + min(self.timeout, held)
         # What cannot be handed to the triggerer should be known before a scan runs.
@@ -183,9 +193,10 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
             return self._conclude(context, ending, Submission("", "", once_task_id=once_task_id, ours=ours))
 
     def on_kill(self) -> None:
-        """Cancel the scan that this task started. Called in a signal handler, or after ``execution_timeout``."""
-        if self._scan and self.cancel_on_kill:
-            self._scan.kill()
+        """Cancel the scan that this task started if a user ended the task, or ``execution_timeout`` passed."""
+        if self._scan:
+            cancels = self.cancel_on_timeout if self._timed_out else self.cancel_on_kill
+            self._scan.kill(cancel=cancels, timed_out=self._timed_out)
 
     def _begin(self, context: Context, deadline: float, waits: int) -> Any:
         with self.hook, self.explained(context):
@@ -216,7 +227,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
             self.log.info("The scan cannot be started yet; trying again when it may be possible. %s", conflict)
         if self.deferrable:
             self.defer(trigger=self._vacancy_trigger(delay, deadline, waits), method_name="execute_when_vacant")
-        if not self.hook.perform(await_vacancy(self.hook.service, self._request(), first_delay=delay, deadline=until)):
+        if not self._scan.run(await_vacancy(self.hook.service, self._request(), first_delay=delay, deadline=until)):
             raise self._never_started()
         return None
 
@@ -242,14 +253,16 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
 
     def _conclude(self, context: Context, ending: Ending, submission: Submission) -> dict[str, Any]:
         """Return the payload of a good ending, and raise for every other one."""
+        if ending.outcome is Outcome.ERROR and ending.error:
+            self.show_request(context, error=ending.error)
+            raise ending.error
+        self._scan = None  # there is nothing left to cancel
         self.show_request(context, payload=ending.payload, error=ending.error)
+        if ending.outcome is Outcome.DEADLINE and self.cancel_on_timeout and submission.ours:
+            cancel(self.hook, submission.once_task_id, seconds=DEADLINE_CANCEL_SECONDS)
+        SubmissionStore(context).conclude(succeeded=ending.outcome is Outcome.SUCCESS)
         if ending.outcome is Outcome.SUCCESS:
             return dict(ending.payload)
-        if ending.outcome is Outcome.ERROR and ending.error:
-            raise ending.error
-        if ending.outcome is Outcome.DEADLINE and self.cancel_on_timeout and submission.ours:
-            cancel(self.hook, submission.once_task_id)
-        Notebook(context).tear_out()
         raise bad_ending(ending, once_task_type=self.once_task_type, once_task_id=submission.once_task_id)
 
     def _request(self) -> Call:

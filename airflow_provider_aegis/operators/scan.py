@@ -1,38 +1,72 @@
-"""The scan of an operator's task: started once, found again by a later try, cancelled only if it is ours."""
+"""The scan of an operator's task: started once, found again by a later try, cancelled only if it is ours.
+
+Theory of operation. A try reads what an earlier try stored (``submission.py``) and decides: start, find, attach or
+replace. Before a start the intent is stored with the ``Source`` of the submission, afterwards the id; whatever dies in
+between, the next try finds the scan by its source (``client/submit.py``).
+
+Airflow sends SIGTERM when a user ends a task, and for reasons of its own. The handler calls ``on_kill`` in the middle
+of whatever the main thread does, which may hold the channel to Airflow, a lock or a connection. So a thread of its own
+asks Airflow how the task instance stands and cancels the scan only if the instance was ended; the handler returns, and
+the main thread goes on, but starts nothing any more. Airflow sends SIGKILL five seconds after SIGTERM.
+"""
 
 from __future__ import annotations
 
+import atexit
 import logging
+import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from airflow_provider_aegis.client.errors import ConfigurationError, ConflictError, SecurityCenterError
-from airflow_provider_aegis.client.exchange import exchange, server_time
-from airflow_provider_aegis.client.once_task import (
-    OnceTaskResult,
-    Phase,
-    cancel_once_task,
-    get_once_task_result_info,
+from airflow.providers.common.compat.sdk import AirflowException
+
+from airflow_provider_aegis.client.errors import (
+    ConfigurationError,
+    ConflictError,
+    InvalidRequestError,
+    SecurityCenterError,
 )
+from airflow_provider_aegis.client.exchange import Conversation, Reply, exchange, server_time
+from airflow_provider_aegis.client.find_submitted import (
+    Submitted,
+    find_running,
+    find_submitted,
+    new_source,
+    read_of,
+)
+from airflow_provider_aegis.client.once_task import OnceTaskResult, Phase, cancel_once_task
 from airflow_provider_aegis.client.operations import Call
-from airflow_provider_aegis.client.start import Started, find, look_before, running_id, start
+from airflow_provider_aegis.client.submit import cancel_submitted, snapshot, submit
 from airflow_provider_aegis.client.watch import DEFAULT_UNKNOWN_GRACE
 from airflow_provider_aegis.hooks.aegis import AegisHook
 from airflow_provider_aegis.operators.submission import (
-    Notebook,
     Plan,
     Submission,
+    SubmissionStore,
     decide,
     fingerprint_of,
     generation_of,
 )
+from airflow_provider_aegis.operators.task_instance import was_ended
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-CANCEL_SECONDS = 8.0
+T = TypeVar("T")
+
+# Within the 5 s that Airflow leaves between SIGTERM and SIGKILL.
+CANCEL_SECONDS = 3.5
+# How long the signal handler itself waits. Longer would be in vain if the main thread holds the channel to Airflow.
+HANDLER_SECONDS = 1.0
+
+# For the scan of an earlier try, which may have to be searched first.
+REPLACE_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
+
+
+class TaskKilledError(AirflowException):
+    """The task was told to stop before its scan was started."""
 
 
 class Scan:
@@ -46,15 +80,13 @@ class Scan:
 
     def __init__(self, hook: AegisHook, context: Context, request: Call, *, replaces: bool) -> None:
         self._hook = hook
+        self._context = context
         self._request = request
         self._replaces = replaces
-        self._notebook = Notebook(context)
-        self._mark = (
-            fingerprint_of(request.params, hook.aegis_conn_id, hook.region),
-            generation_of(context),
-        )
+        self._store = SubmissionStore(context)
+        self._mark = (fingerprint_of(request.params, hook.aegis_conn_id, hook.region), generation_of(context))
         self._submission: Submission | None = None
-        self._killed = False
+        self._cancels: bool | None = None  # what to do with the scan, once the task was killed
 
     def obtain(self, until: float) -> Submission:
         """Attach to the scan of an earlier try, or start one.
@@ -62,54 +94,97 @@ class Scan:
         :param until: deadline, seconds of the service's monotonic clock.
         :raises ConflictError: if the service cannot start one now.
         :raises OutcomeUnknownError: if it cannot be told whether one was started.
+        :raises TaskKilledError: if the task was killed before one was started.
         """
-        self._submission = self._attach(until) or self._start(until)
-        if self._killed:  # the signal came while the start was under way
-            self.kill()
-        return self._submission
+        submission = self._attach(until)
+        if submission is None:
+            self._submission = None
+            submission = self._start(until)
+        return submission
 
     def adopt(self, conflict: ConflictError, until: float) -> Submission | None:
-        """Take the scan that stands in the way for ours to watch; ``None`` if there is none of its kind."""
-        once_task_id = self._hook.perform(running_id(self._hook.service, self._request, deadline=until))
+        """Wait for the scan that is in the way, as one that is not ours; ``None`` if none of its kind runs."""
+        once_task_id = self.run(find_running(self._hook.service, self._request, deadline=until))
         if once_task_id is None:
-            log.info("There is no scan of this kind to adopt. %s", conflict)
+            log.info("No scan of this kind runs that could be adopted. %s", conflict)
             return None
         log.warning("Scan %s is not ours and is adopted: it is watched, and never cancelled.", once_task_id)
-        self._submission = Submission(*self._mark, once_task_id=once_task_id, ours=False)
-        self._notebook.write(self._submission)
+        self._submission = replace(self._intent(""), once_task_id=once_task_id, ours=False)
+        self._store.write(self._submission)
         return self._submission
 
-    def kill(self) -> None:
-        """Cancel the scan, if this task started it."""
-        self._killed = True
-        if self._submission and self._submission.ours:
-            # In a signal handler: the hook's own connection may be in the middle of a request.
+    def run(self, flow: Conversation[T]) -> T:
+        """Run a flow of the client, unless the task is killed meanwhile.
+
+        :raises TaskKilledError: before the next request or pause after that.
+        """
+        return self._hook.perform(self._until_killed(flow))
+
+    def kill(self, *, cancel: bool, timed_out: bool = False) -> None:
+        """Start nothing any more, and cancel the scan if this task started it and was ended itself.
+
+        :param cancel: whether the scan is cancelled at all.
+        :param timed_out: whether ``execution_timeout`` passed, so that a later try starts another scan.
+        """
+        self._cancels = cancel
+        thread = threading.Thread(target=self._end, args=(timed_out,), name="aegis-cancel", daemon=True)
+        thread.start()
+        atexit.register(thread.join, CANCEL_SECONDS + HANDLER_SECONDS)  # the main thread may be about to exit
+        thread.join(HANDLER_SECONDS if self._store.remembers and not timed_out else CANCEL_SECONDS)
+
+    def _until_killed(self, flow: Conversation[T]) -> Conversation[T]:
+        reply: Reply = None
+        try:
+            while True:
+                command = flow.send(reply)
+                if self._cancels is not None:
+                    raise TaskKilledError("The task was told to stop, so it starts no scan.")
+                reply = yield command
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        finally:
+            flow.close()
+
+    def _end(self, timed_out: bool = False) -> None:
+        if not self._cancels:
+            return
+        # Where nothing is remembered, a later try starts another scan in any case.
+        if self._store.remembers and not timed_out and not was_ended(self._context):
+            log.info("This process was told to stop, but its task was not ended: the scan is left to the next try.")
+            return
+        submission = self._submission
+        if submission and submission.ours:
             with self._hook.sibling() as hook:
-                cancel(hook, self._submission.once_task_id)
+                if submission.once_task_id:
+                    cancel(hook, submission.once_task_id)
+                else:
+                    cancel_if_it_runs(hook, self._request_of(submission.source), submission, seconds=CANCEL_SECONDS)
+            if timed_out:
+                self._store.delete()
 
     def _attach(self, until: float) -> Submission | None:
-        stored = self._notebook.read()
+        stored = self._store.read()
         match decide(stored, *self._mark), stored:
             case Plan.ATTACH, Submission():
+                self._submission = stored
                 return stored if self._is_of_use(stored, until) else None
             case Plan.FIND, Submission():
-                log.info("An earlier try may have started a scan; looking for it.")
-                found = self._hook.perform(find(self._hook.service, self._request, stored.window, deadline=until))
-                return self._keep(stored, found) if found else None
+                log.info("An earlier try may have started a scan; searching for it.")
+                self._submission = stored
+                request = self._request_of(stored.source)
+                found = self.run(find_submitted(self._hook.service, request, stored.window, deadline=until))
+                kept = self._keep(stored, found) if found else None
+                return kept if kept and self._is_of_use(kept, until) else None
             case Plan.REPLACE, Submission() if self._replaces:
                 log.info("The task was cleared or its arguments changed: the scan of the earlier try is cancelled.")
-                cancel(self._hook, stored.once_task_id)
+                cancel_if_it_runs(self._hook, self._request_of(stored.source), stored, seconds=REPLACE_SECONDS)
         return None
 
     def _is_of_use(self, stored: Submission, until: float) -> bool:
         """Whether the scan of an earlier try runs or succeeded."""
-        read = get_once_task_result_info(
-            once_task_id=stored.once_task_id,
-            once_task_type=self._request.params["TaskType"],
-            once_task_name=self._request.params["TaskName"],
-        )
         try:
-            payload = self._hook.perform(exchange(self._hook.service, read, deadline=until))
+            read = read_of(self._request, stored.once_task_id)
+            payload = self.run(exchange(self._hook.service, read, deadline=until))
         except SecurityCenterError as error:
             if not error.transient:
                 raise
@@ -127,33 +202,85 @@ class Scan:
         return not over
 
     def _start(self, until: float) -> Submission:
-        service = self._hook.service
-        window = self._hook.perform(look_before(service, self._request, deadline=until))
-        intent = Submission(*self._mark, since=window.since, before=window.before)
-        self._notebook.write(intent)
+        window = self.run(snapshot(self._hook.service, self._request, deadline=until))
+        source = "" if self._request.params.get("Source") else new_source()
+        intent = replace(self._intent(source), since=window.since, before=window.before)
         try:
-            started = self._hook.perform(start(service, self._request, window, deadline=until))
-        except SecurityCenterError as error:
-            if error.refused:  # else a scan may run after all, and a later try looks for it
-                self._notebook.tear_out()
-            raise
-        return self._keep(intent, started)
+            return self._submit(intent, until)
+        except InvalidRequestError as error:
+            if not source:
+                raise
+            log.warning("The start was refused; trying without a Source of its own, in case that is why. %s", error)
+            return self._submit(replace(intent, source=""), until)
 
-    def _keep(self, intent: Submission, started: Started) -> Submission:
-        submission = replace(intent, once_task_id=started.once_task_id)
+    def _submit(self, intent: Submission, until: float) -> Submission:
+        self._store.write(intent)
+        self._submission = intent
+        request = self._request_of(intent.source)
+        try:
+            submitted = self.run(submit(self._hook.service, request, intent.window, deadline=until))
+        except SecurityCenterError as error:
+            if error.refused:  # else a scan may run after all, and a later try searches for it
+                self._store.delete()
+                self._submission = None
+            raise
+        return self._keep(intent, submitted)
+
+    def _keep(self, intent: Submission, submitted: Submitted) -> Submission:
+        submission = replace(intent, once_task_id=submitted.once_task_id, ours=submitted.ours)
         self._submission = submission
-        self._notebook.write(submission)
-        how = "was found again: its start had got no answer" if started.found else "is started"
-        log.info("Scan %s %s.", started.once_task_id, how)
+        how = "was found again: its start had got no answer" if submitted.found else "is started"
+        log.info("Scan %s %s.", submitted.once_task_id, how)
+        if not submitted.ours:
+            log.warning("Scan %s may be somebody else's: it is watched, and never cancelled.", submitted.once_task_id)
+        try:
+            self._store.write(submission)
+        finally:
+            self._end()  # the signal may have come while the start was under way
         return submission
 
+    def _intent(self, source: str) -> Submission:
+        params = self._request.params
+        return Submission(
+            *self._mark,
+            source=source,
+            once_task_type=params["TaskType"],
+            once_task_name=params["TaskName"],
+            aegis_conn_id=self._hook.aegis_conn_id,
+            region=self._hook.region,
+        )
 
-def cancel(hook: AegisHook, once_task_id: str) -> None:
-    """Cancel a scan as well as it goes: what goes wrong is logged, and nothing is raised."""
+    def _request_of(self, source: str) -> Call:
+        """The GenerateOnceTask call with the source of its submission."""
+        return Call(self._request.operation, {**self._request.params, "Source": source}) if source else self._request
+
+
+def cancel(hook: AegisHook, once_task_id: str, *, seconds: float = CANCEL_SECONDS) -> None:
+    """Cancel a scan that runs, as well as it goes: what goes wrong is logged, and nothing is raised.
+
+    :param seconds: for the call, with all its attempts.
+    """
     try:
-        until = hook.service.clock.monotonic() + CANCEL_SECONDS
+        until = hook.service.clock.monotonic() + seconds
         hook.perform(exchange(hook.service, cancel_once_task(once_task_id), deadline=until))
     except (SecurityCenterError, ConfigurationError) as error:
         log.warning("Scan %s could not be cancelled and may run on: %s", once_task_id, error)
     else:
         log.info("Scan %s is cancelled.", once_task_id)
+
+
+def cancel_if_it_runs(hook: AegisHook, request: Call, submission: Submission, *, seconds: float) -> None:
+    """Cancel the scan of a submission if it runs, as well as it goes: what goes wrong is logged, and nothing is raised.
+
+    :param request: the GenerateOnceTask call, by whose source a scan is found of which no id is stored.
+    :param seconds: for all calls.
+    """
+    name = submission.once_task_id or f"with the source {submission.source}"
+    try:
+        until = hook.service.clock.monotonic() + seconds
+        flow = cancel_submitted(hook.service, request, submission.once_task_id, submission.window, deadline=until)
+        cancelled = hook.perform(flow)
+    except (SecurityCenterError, ConfigurationError) as error:
+        log.warning("Scan %s could not be cancelled and may run on: %s", name, error)
+    else:
+        log.info("Scan %s is cancelled." if cancelled else "Scan %s does not run any more.", cancelled or name)

@@ -1,23 +1,28 @@
-"""What an operator writes down of its scan, so that a later try neither loses it nor starts a second one.
+"""What an operator stores of its scan, so that a later try neither loses it nor starts a second one.
 
-Airflow's task state store outlives a try (Airflow 3.3 and later); below that there is none, and nothing is remembered.
+Airflow's task state store outlives a try and a clear (Airflow 3.3 and later); below that there is none, and nothing is
+remembered.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aegis.client.start import Window
+from airflow_provider_aegis.client.find_submitted import Window
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 KEY = "aegis_submission"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,27 +31,43 @@ class Submission:
 
     :param fingerprint: of everything that decides what is scanned where.
     :param generation: changes when a user clears the task.
+    :param source: the ``Source`` by which the scan is found; empty if it has none of its own.
     :param since: the service's time just before the start, UNIX epoch seconds.
     :param before: when the last scan before it began, UNIX epoch milliseconds.
     :param once_task_id: empty as long as the start is not known to have arrived.
-    :param ours: whether this task started it; only then is it ever cancelled.
+    :param ours: whether this task surely started it; only then is it ever cancelled.
+    :param ended: whether the scan is over.
     """
 
     fingerprint: str
     generation: str
+    source: str = ""
     since: float = 0.0
     before: float | None = None
     once_task_id: str = ""
     ours: bool = True
+    ended: bool = False
+    once_task_type: str = ""
+    once_task_name: str = ""
+    aegis_conn_id: str = ""
+    region: str | None = None
 
     @property
     def window(self) -> Window:
         """When the start may have arrived."""
         return Window(self.since, self.before)
 
+    @classmethod
+    def from_stored(cls, stored: object) -> Submission | None:
+        """Read what :meth:`SubmissionStore.write` wrote; ``None`` for nothing, or for what another version wrote."""
+        try:
+            return cls(**stored) if isinstance(stored, Mapping) else None
+        except TypeError:
+            return None
+
 
 class Plan(Enum):
-    """What a try does about what an earlier one wrote down."""
+    """What a try does about what an earlier one stored."""
 
     START = "start"
     FIND = "find"  # a start may have arrived
@@ -57,13 +78,14 @@ class Plan(Enum):
 def decide(stored: Submission | None, fingerprint: str, generation: str) -> Plan:
     """Say what a try does.
 
-    :param stored: what an earlier try wrote down.
+    :param stored: what an earlier try stored.
     """
     if stored is None:
         return Plan.START
-    if (stored.generation, stored.fingerprint) != (generation, fingerprint):
-        return Plan.REPLACE if stored.once_task_id and stored.ours else Plan.START
-    return Plan.ATTACH if stored.once_task_id else Plan.FIND
+    if (stored.generation, stored.fingerprint) == (generation, fingerprint):
+        return Plan.ATTACH if stored.once_task_id else Plan.FIND
+    may_run = stored.ours and not stored.ended and bool(stored.once_task_id or stored.source)
+    return Plan.REPLACE if may_run else Plan.START
 
 
 def fingerprint_of(params: Mapping[str, Any], *where: str | None) -> str:
@@ -75,32 +97,59 @@ def fingerprint_of(params: Mapping[str, Any], *where: str | None) -> str:
 def generation_of(context: Context) -> str:
     """Return a text that changes when a user clears the task.
 
-    Clearing a task that is not running raises its number of tries. Clearing a running one leaves no mark on the task,
-    only on its run: so another task's clearing counts as well, if this one had to begin again after it.
+    Clearing a task that is not running raises its ``max_tries``. Clearing a running one leaves no mark on the task, and
+    a mark on its run alone would take another task's clear for this one's: so in doubt the scan is picked up again.
     """
-    return f"{context['ti'].max_tries}/{getattr(context['dag_run'], 'clear_number', 0)}"
+    return str(context["ti"].max_tries)
 
 
-class Notebook:
-    """Reads and writes the submission of a task."""
+class SubmissionStore:
+    """Reads and writes the submission of a task.
+
+    :param context: of the running task.
+    """
 
     def __init__(self, context: Context) -> None:
         self._store: Any = context.get("task_state_store")
 
+    @property
+    def remembers(self) -> bool:
+        """Whether a later try can read what this one writes."""
+        return self._store is not None
+
     def read(self) -> Submission | None:
-        """Return what an earlier try wrote down; ``None`` for nothing, or for what another version wrote."""
-        written = self._store.get(KEY) if self._store is not None else None
-        try:
-            return Submission(**written) if written else None
-        except TypeError:
-            return None
+        """Return what an earlier try stored."""
+        return Submission.from_stored(self._store.get(KEY)) if self.remembers else None
 
     def write(self, submission: Submission) -> None:
-        """Write a submission down."""
-        if self._store is not None:
+        """Store a submission."""
+        if self.remembers:
             self._store.set(KEY, asdict(submission))
 
-    def tear_out(self) -> None:
-        """Forget it: the scan is over, or never was."""
-        if self._store is not None:
+    def delete(self) -> None:
+        """Forget the submission: there is no scan that a later try could pick up."""
+        if self.remembers:
             self._store.delete(KEY)
+
+    def conclude(self, *, succeeded: bool) -> None:
+        """Note that the scan is over. A failure to write does not change how the scan ended, so it is logged alone.
+
+        :param succeeded: whether a later try returns this scan's result, instead of starting another.
+        """
+        with self._failures_logged():
+            if not succeeded:
+                self.delete()
+            elif stored := self.read():
+                self.write(replace(stored, ended=True))
+
+    @contextmanager
+    def _failures_logged(self) -> Iterator[None]:
+        if not self.remembers:
+            yield
+            return
+        from airflow.sdk.exceptions import AirflowRuntimeError
+
+        try:
+            yield
+        except AirflowRuntimeError as error:
+            log.warning("That the scan is over could not be stored: %s", error)

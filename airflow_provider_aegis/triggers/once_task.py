@@ -15,7 +15,7 @@ from airflow_provider_aegis.client.exchange import Conversation, exchange
 from airflow_provider_aegis.client.once_task import cancel_once_task, generate_once_task, get_once_task_result_info
 from airflow_provider_aegis.client.pace import Pace
 from airflow_provider_aegis.client.service import Service
-from airflow_provider_aegis.client.start import await_vacancy
+from airflow_provider_aegis.client.submit import await_vacancy
 from airflow_provider_aegis.client.watch import DEFAULT_UNKNOWN_GRACE, Ending, Outcome, Watcher, watch
 from airflow_provider_aegis.triggers.base import AegisTrigger
 

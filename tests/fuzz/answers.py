@@ -14,6 +14,7 @@ from airflow_provider_aegis.client import throttle
 from airflow_provider_aegis.client.answers import Answer, read_answer
 from airflow_provider_aegis.client.errors import ConfigurationError, ConflictError, SecurityCenterError, from_dict
 from airflow_provider_aegis.client.exchange import Conversation, exchange
+from airflow_provider_aegis.client.find_submitted import Window, find_running, find_submitted, new_source
 from airflow_provider_aegis.client.once_task import (
     OnceTaskResult,
     get_once_task_result_info,
@@ -21,9 +22,9 @@ from airflow_provider_aegis.client.once_task import (
     started_id,
     task_id_of,
 )
-from airflow_provider_aegis.client.operations import OPERATIONS
+from airflow_provider_aegis.client.operations import OPERATIONS, Call
 from airflow_provider_aegis.client.pace import Pace
-from airflow_provider_aegis.client.start import Window, await_vacancy, find, look_before, running_id, start
+from airflow_provider_aegis.client.submit import await_vacancy, snapshot, submit
 from airflow_provider_aegis.client.watch import Ending, watch
 from tests.fakes import READ, START, Stage, answer, service
 
@@ -111,19 +112,20 @@ def _watch(stage: Stage) -> None:
 
 def _start(stage: Stage) -> None:
     def conversation() -> Conversation[object]:
-        window = yield from look_before(stage.service, START, deadline=SECONDS)
-        return (yield from start(stage.service, START, window, deadline=SECONDS))
+        window = yield from snapshot(stage.service, START, deadline=SECONDS)
+        return (yield from submit(stage.service, START, window, deadline=SECONDS))
 
     stage.perform(conversation())
 
 
 def _find(stage: Stage) -> None:
     since = stage.clock.time()
-    stage.perform(find(stage.service, START, Window(since), deadline=SECONDS))
+    request = Call(START.operation, {**START.params, "Source": new_source()})
+    stage.perform(find_submitted(stage.service, request, Window(since), deadline=SECONDS))
 
 
 def _running(stage: Stage) -> None:
-    stage.perform(running_id(stage.service, START, deadline=SECONDS))
+    stage.perform(find_running(stage.service, START, deadline=SECONDS))
 
 
 def _vacancy(stage: Stage) -> None:

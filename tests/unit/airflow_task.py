@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import import_module
@@ -21,17 +22,23 @@ MODES = ("poke", "reschedule", "deferrable")
 Make = Callable[[], Any]
 
 
+# A process asks Airflow one thing at a time, and its lock is not reentrant.
+channel = threading.Lock()
+
+
 class FakeStore(dict[str, Any]):
     """Airflow's task state store: it outlives a try."""
 
     def set(self, key: str, value: Any, **_: Any) -> None:
         """Store a value, which has to be JSON and not ``None``."""
         assert value is not None
-        self[key] = json.loads(json.dumps(value))
+        with channel:
+            self[key] = json.loads(json.dumps(value))
 
     def delete(self, key: str) -> None:
         """Forget a value."""
-        self.pop(key, None)
+        with channel:
+            self.pop(key, None)
 
 
 class FakeTask:
@@ -39,6 +46,7 @@ class FakeTask:
 
     :ivar store: the task state store; ``None`` as below Airflow 3.3.
     :ivar xcoms: what was pushed since the last try began.
+    :ivar state: how Airflow says that the task instance stands; ``None`` for a deleted one.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,6 +54,7 @@ class FakeTask:
         self.xcoms: dict[str, Any] = {}
         self.max_tries = 2
         self.clear_number = 0
+        self.state: str | None = "running"
         self.first_reschedule: datetime | None = None
         self.events: list[dict[str, Any]] = []
         self.reschedules = 0
@@ -67,12 +76,20 @@ class FakeTask:
             run_id="run",
             map_index=-1,
             max_tries=self.max_tries,
+            get_task_states=self._states,
             xcom_push=lambda key, value: self.xcoms.update({key: json.loads(json.dumps(value))}),
         )
         if not AIRFLOW_2:
             ti.get_first_reschedule_date = lambda context: self.first_reschedule
         store = {"task_state_store": self.store} if self.store is not None else {}
         return {"ti": ti, "dag_run": SimpleNamespace(clear_number=self.clear_number), **store}
+
+    def _states(
+        self, *, dag_id: str, task_ids: list[str], run_ids: list[str], map_index: int
+    ) -> dict[str, dict[str, str]]:
+        assert (dag_id, task_ids, run_ids, map_index) == ("dag", ["task"], ["run"], -1)
+        with channel:
+            return {} if self.state is None else {"run": {"task": self.state}}
 
     def run(self, make: Make) -> Any:
         """Carry one try through, deferrals and reschedules included, each step with an operator made anew.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_provider_aegis.client import exchange, start, throttle
+from airflow_provider_aegis.client import exchange, find_submitted, submit, throttle
 from airflow_provider_aegis.emulator import Emulator
 from tests.unit.airflow_task import FakeTask
 
@@ -29,8 +29,9 @@ def task(monkeypatch: pytest.MonkeyPatch) -> FakeTask:
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Back-offs take no time, and nothing is remembered from the test before."""
     monkeypatch.setattr(exchange, "FIRST_BACKOFF", 0.0)
-    monkeypatch.setattr(start, "LOOKS", (0.0, 0.0))
-    monkeypatch.setattr(start, "PAUSE", 0.01)
+    monkeypatch.setattr(find_submitted, "SEARCH_PAUSES_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(find_submitted, "RETRY_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(submit, "SHORTEST_VACANCY_DELAY_SECONDS", 0.02)
     exchange.clock_offsets.clear()
     exchange.seen_offsets.clear()
     throttle._budgets.clear()

@@ -56,10 +56,13 @@ def runs_of_the_operator(sas: Emulator, task: FakeTask) -> None:
     assert task.run(lambda: operator(wait_for_completion=False)) == sas.started[0]
     assert task.run(lambda: operator(wait_for_completion=False, on_conflict="adopt")) == sas.started[0]
     sas.finish(sas.started[0])
+    sas.inject(START, Fault.reset(after=True), times=1)
+    with pytest.raises(OutcomeUnknownError, match="knows the scan but not its id"):
+        task.run(lambda: operator(wait_for_completion=False, once_task_type="IMAGE_SCAN"))
     killed = operator(wait_for_completion=False)
     killed.execute(task.context)
     killed.on_kill()
-    assert sas.cancelled == sas.started[1:]
+    assert sas.cancelled == sas.started[2:]
     sas.set(seconds=0.1)
     for deferrable in (False, True):
         assert task.run(partial(operator, deferrable=deferrable))["TaskInfo"]["Status"] == "SUCCESS"

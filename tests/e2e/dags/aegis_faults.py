@@ -15,7 +15,7 @@ from airflow_provider_aegis.retry import AEGIS_RETRY_POLICY
 from airflow_provider_aegis.sensors.once_task import AegisOnceTaskSensor
 
 POINTS = {
-    "before_start": "airflow_provider_aegis.operators.scan.start",
+    "before_start": "airflow_provider_aegis.operators.scan.submit",
     "before_store": "airflow_provider_aegis.operators.scan.Scan._keep",
     "after_store": "airflow_provider_aegis.operators.once_task.AegisOnceTaskOperator._await_end",
 }

@@ -30,5 +30,5 @@ def scan(deferrable: bool = False, **kwargs: Any) -> Make:
 
 def start_elsewhere(**kwargs: Any) -> str:
     with AegisHook() as hook:
-        once_task_id: str = hook.generate_once_task(once_task_type=SCAN, **kwargs)["TaskId"]
+        once_task_id: str = hook.generate_once_task(**{"once_task_type": SCAN, **kwargs})["TaskId"]
         return once_task_id

@@ -89,3 +89,17 @@ def test_the_frequency_limit_is_waited_for(deferrable: bool, sas: Emulator, task
         task.run(scan(deferrable, on_conflict="fail", **collection))
     task.run(scan(deferrable, **collection))
     assert len(sas.started) == 2
+
+
+@both_modes
+@pytest.mark.parametrize("word", ["SUCCESS", "FAIL"])
+def test_adopt_does_not_take_a_scan_that_ended(deferrable: bool, word: str, sas: Emulator, task: FakeTask) -> None:
+    """Ten run, none of them of our kind; the last of our kind ended long ago."""
+    old = start_elsewhere()
+    sas.finish(old, word)
+    sas.set(running_limit=1, seconds=0.3)
+    start_elsewhere(once_task_type="IMAGE_SCAN")
+    assert task.run(scan(deferrable, on_conflict="adopt"))["TaskInfo"]["Status"] == "SUCCESS"
+    assert len(sas.started) == 3
+    assert task.xcoms["once_task_id"] == sas.started[-1]
+    assert "once_task_adopted" not in task.xcoms

@@ -140,7 +140,7 @@ def test_an_answer_that_names_no_task_twice_leaves_the_intent(sas: Emulator, tas
 
 @pytest.mark.parametrize("code", ["NoPermission", "InvalidParameter"])
 def test_a_start_that_was_refused_leaves_nothing_to_look_for(code: str, sas: Emulator, task: FakeTask) -> None:
-    sas.inject(START, Fault.error(code), times=1)
+    sas.inject(START, Fault.error(code), times=2)
     with pytest.raises(SecurityCenterError, match=code):
         task.run(scan())
     assert task.store == {}

@@ -32,7 +32,7 @@ def run_until_killed(task: FakeTask, make: Make, where: str) -> None:
 @both_modes
 def test_killed_before_the_start(deferrable: bool, sas: Emulator, task: FakeTask) -> None:
     sas.set(seconds=0.2)
-    run_until_killed(task, scan(deferrable), "airflow_provider_aegis.operators.scan.start")
+    run_until_killed(task, scan(deferrable), "airflow_provider_aegis.operators.scan.submit")
     assert task.store is not None
     assert task.store[KEY]["once_task_id"] == ""
     task.run(scan(deferrable))
@@ -116,10 +116,9 @@ def test_other_parameters_are_another_scan(deferrable: bool, sas: Emulator, task
 
 
 @both_modes
-@pytest.mark.parametrize("how", ["max_tries", "clear_number"])
-def test_a_cleared_task_starts_afresh(deferrable: bool, how: str, sas: Emulator, task: FakeTask) -> None:
+def test_a_cleared_task_starts_afresh(deferrable: bool, sas: Emulator, task: FakeTask) -> None:
     task.run(scan(wait_for_completion=False))
-    setattr(task, how, getattr(task, how) + 1)
+    task.max_tries += 1
     sas.set(seconds=0.1)
     task.run(scan(deferrable))
     assert len(sas.started) == 2

@@ -129,6 +129,12 @@ def test_on_kill_cancels_our_scan(sas: Emulator) -> None:
     assert sas.cancelled == [once_task_id]
 
 
+@pytest.mark.parametrize(("ours", "cancel_on_kill"), [(True, False), (False, True)])
+def test_on_kill_cancels_nothing_else(ours: bool, cancel_on_kill: bool, sas: Emulator) -> None:
+    asyncio.run(trigger(start(), ours=ours, cancel_on_kill=cancel_on_kill).on_kill())
+    assert sas.requests["CancelOnceTask"] == 0
+
+
 def test_on_kill_is_bounded_and_never_raises(
     sas: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
