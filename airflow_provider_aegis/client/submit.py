@@ -97,31 +97,43 @@ def submit(service: Service, request: Call, window: Window, *, deadline: float |
             raise
 
 
-def cancel_submitted(
+def find_if_running(
     service: Service, request: Call, once_task_id: str, window: Window, *, deadline: float
 ) -> Conversation[str | None]:
-    """Cancel a task that this submission started, if it still runs.
+    """Return the id of the task that this submission started, if it runs.
 
     :param request: the GenerateOnceTask call.
     :param once_task_id: id of the task; empty to search for it by its source.
     :param deadline: monotonic seconds of the service's clock.
-    :return: the id of the cancelled task, ``None`` if there was nothing to cancel.
     """
     if not once_task_id:
         found = yield from find_submitted(service, request, window, deadline=deadline)
         if found is None or not found.ours:
             return None
         once_task_id = found.once_task_id
+    payload = yield from exchange(service, read_of(request, once_task_id), deadline=deadline)
+    return None if OnceTaskResult(payload).phase in OVER else once_task_id
+
+
+def cancel_submitted(
+    service: Service, request: Call, once_task_id: str, window: Window, *, deadline: float
+) -> Conversation[str | None]:
+    """Cancel the task that this submission started, unless it is known not to run.
+
+    :return: the id of the cancelled task, ``None`` if there was nothing to cancel.
+    """
     now = service.clock.monotonic()
+    half = now + (deadline - now) / 2
     try:
-        payload = yield from exchange(service, read_of(request, once_task_id), deadline=now + (deadline - now) / 2)
+        running = yield from find_if_running(service, request, once_task_id, window, deadline=half)
     except SecurityCenterError as error:
+        if not once_task_id:
+            raise
         log.debug("How the scan stands cannot be read, so it is cancelled in any case. %s", error)
-    else:
-        if OnceTaskResult(payload).phase in OVER:
-            return None
-    yield from exchange(service, cancel_once_task(once_task_id), deadline=deadline)
-    return once_task_id
+        running = once_task_id
+    if running:
+        yield from exchange(service, cancel_once_task(running), deadline=deadline)
+    return running
 
 
 def await_vacancy(service: Service, request: Call, *, first_delay: float, deadline: float | None) -> Conversation[bool]:

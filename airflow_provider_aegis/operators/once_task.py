@@ -201,7 +201,13 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
     def _begin(self, context: Context, deadline: float, waits: int) -> Any:
         with self.hook, self.explained(context):
             self.show_console(context)
-            self._scan = Scan(self.hook, context, self._request(), replaces=self.cancel_on_kill)
+            self._scan = Scan(
+                self.hook,
+                context,
+                self._request(),
+                replaces=self.cancel_on_kill,
+                awaited=self.wait_for_completion,
+            )
             while (submission := self._obtain(deadline, waits)) is None:
                 waits += 1
             context["ti"].xcom_push(key=ONCE_TASK_ID, value=submission.once_task_id)

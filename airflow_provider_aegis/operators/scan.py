@@ -76,13 +76,15 @@ class Scan:
     :param context: of the running task.
     :param request: the GenerateOnceTask call.
     :param replaces: whether a scan that nobody wants any more is cancelled before another is started.
+    :param awaited: whether the task waits for the scan's end.
     """
 
-    def __init__(self, hook: AegisHook, context: Context, request: Call, *, replaces: bool) -> None:
+    def __init__(self, hook: AegisHook, context: Context, request: Call, *, replaces: bool, awaited: bool) -> None:
         self._hook = hook
         self._context = context
         self._request = request
         self._replaces = replaces
+        self._awaited = awaited
         self._store = SubmissionStore(context)
         self._mark = (fingerprint_of(request.params, hook.aegis_conn_id, hook.region), generation_of(context))
         self._submission: Submission | None = None
@@ -244,6 +246,7 @@ class Scan:
         return Submission(
             *self._mark,
             source=source,
+            awaited=self._awaited,
             once_task_type=params["TaskType"],
             once_task_name=params["TaskName"],
             aegis_conn_id=self._hook.aegis_conn_id,

@@ -37,6 +37,7 @@ class Submission:
     :param once_task_id: empty as long as the start is not known to have arrived.
     :param ours: whether this task surely started it; only then is it ever cancelled.
     :param ended: whether the scan is over.
+    :param awaited: whether the task waits for its end.
     """
 
     fingerprint: str
@@ -47,6 +48,7 @@ class Submission:
     once_task_id: str = ""
     ours: bool = True
     ended: bool = False
+    awaited: bool = True
     once_task_type: str = ""
     once_task_name: str = ""
     aegis_conn_id: str = ""
@@ -56,6 +58,11 @@ class Submission:
     def window(self) -> Window:
         """When the start may have arrived."""
         return Window(self.since, self.before)
+
+    @property
+    def cancellable(self) -> bool:
+        """Whether a scan may run that surely is ours."""
+        return self.ours and not self.ended and bool(self.once_task_id or self.source)
 
     @classmethod
     def from_stored(cls, stored: object) -> Submission | None:
@@ -84,8 +91,7 @@ def decide(stored: Submission | None, fingerprint: str, generation: str) -> Plan
         return Plan.START
     if (stored.generation, stored.fingerprint) == (generation, fingerprint):
         return Plan.ATTACH if stored.once_task_id else Plan.FIND
-    may_run = stored.ours and not stored.ended and bool(stored.once_task_id or stored.source)
-    return Plan.REPLACE if may_run else Plan.START
+    return Plan.REPLACE if stored.cancellable else Plan.START
 
 
 def fingerprint_of(params: Mapping[str, Any], *where: str | None) -> str:

@@ -1,0 +1,121 @@
+"""``airflow aegis sweep``: scans that still run although their task was ended, and nobody could cancel them then."""
+
+from __future__ import annotations
+
+import json
+import os
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from airflow.utils.cli import suppress_logs_and_warning
+
+from airflow_provider_aegis.cli.table import print_table
+from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
+from airflow_provider_aegis.client.exchange import exchange
+from airflow_provider_aegis.client.once_task import cancel_once_task, generate_once_task
+from airflow_provider_aegis.client.submit import find_if_running
+from airflow_provider_aegis.hooks.aegis import AegisHook
+from airflow_provider_aegis.operators.submission import KEY, Submission
+
+SECONDS_EACH = 30.0
+# No try follows on one of these.
+FINISHED_STATES = ("success", "failed", "skipped", "upstream_failed", "removed")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSubmission:
+    """A submission, and the task instance that stored it."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    state: str
+    submission: Submission
+
+
+@suppress_logs_and_warning
+def sweep(arguments: Namespace) -> None:
+    """Print the scans that still run though their task instance was ended, and cancel them on demand.
+
+    Ends with status 1 if a scan could not be looked at or not be cancelled.
+
+    :param arguments: with ``conn_id``; ``cancel``, whether to cancel; ``verbose``, to see the log.
+    """
+    # Without it, Airflow 3 looks for no connection in its database.
+    os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
+    rows, troubles = [], 0
+    for stored in ended_submissions(arguments.conn_id):
+        try:
+            once_task_id = _look(stored.submission, cancel=arguments.cancel)
+        except (SecurityCenterError, ConfigurationError) as error:
+            troubles += 1
+            rows.append(_row(stored, stored.submission.once_task_id or "?", str(error)))
+        else:
+            if once_task_id:
+                rows.append(_row(stored, once_task_id, "cancelled" if arguments.cancel else "runs"))
+    if not rows:
+        print(f"No scan of connection {arguments.conn_id!r} runs whose task was ended.")
+        return
+    print_table(("dag", "run", "task", "map index", "task state", "type", "scan", "scan state"), rows)
+    if troubles:
+        raise SystemExit(f"{troubles} of {len(rows)} scans could not be looked at, or not be cancelled.")
+
+
+def _row(stored: StoredSubmission, once_task_id: str, what: str) -> tuple[str, ...]:
+    index = "" if stored.map_index < 0 else str(stored.map_index)
+    where = (stored.dag_id, stored.run_id, stored.task_id, index, stored.state)
+    return (*where, stored.submission.once_task_type, once_task_id, what)
+
+
+def _look(submission: Submission, *, cancel: bool) -> str | None:
+    """Return the id of the submission's scan if it runs, and cancel it if that is wanted."""
+    with AegisHook(aegis_conn_id=submission.aegis_conn_id, region=submission.region) as hook:
+        service = hook.service
+        request = generate_once_task(
+            once_task_type=submission.once_task_type,
+            once_task_name=submission.once_task_name,
+            source=submission.source,
+        )
+        until = service.clock.monotonic() + SECONDS_EACH
+        running = hook.perform(
+            find_if_running(service, request, submission.once_task_id, submission.window, deadline=until)
+        )
+        if running and cancel:
+            hook.perform(exchange(service, cancel_once_task(running), deadline=until))
+        return running
+
+
+def ended_submissions(conn_id: str) -> Iterator[StoredSubmission]:
+    """Read from Airflow's database which scans may run without a task that waits for them.
+
+    :param conn_id: the connection that they were started with.
+    """
+    try:
+        from airflow.models.task_state_store import TaskStateStoreModel
+    except ImportError:
+        raise SystemExit("Airflow below 3.3 stores nothing of a task's scan, so there is nothing to sweep.") from None
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import and_, select
+
+    names = ("dag_id", "run_id", "task_id", "map_index")
+    columns = [getattr(TaskStateStoreModel, name) for name in names]
+    same = and_(*(getattr(TaskInstance, name) == column for name, column in zip(names, columns, strict=True)))
+    wanted = (
+        select(*columns, TaskInstance.id, TaskInstance.state, TaskStateStoreModel.value)
+        .outerjoin(TaskInstance, same)
+        .where(TaskStateStoreModel.key == KEY)
+        .order_by(TaskStateStoreModel.updated_at)
+    )
+    with create_session() as session:
+        rows = session.execute(wanted).all()
+    for *where, ti_id, state, value in rows:
+        submission = Submission.from_stored(json.loads(value))
+        if submission is None or submission.aegis_conn_id != conn_id:
+            continue
+        state_now = "removed" if ti_id is None else str(state)
+        if state_now in FINISHED_STATES and submission.cancellable and submission.awaited:
+            dag_id, run_id, task_id, map_index = where
+            yield StoredSubmission(dag_id, run_id, task_id, map_index, state_now, submission)
