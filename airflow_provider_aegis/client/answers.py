@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 from typing import Any
 
@@ -18,12 +20,20 @@ from airflow_provider_aegis.client.errors import (
     error_class,
 )
 from airflow_provider_aegis.client.operations import Call
-from airflow_provider_aegis.client.text import without
+from airflow_provider_aegis.client.text import storable, without
+
+log = logging.getLogger(__name__)
 
 # Words that some operations put into Code when all is well.
 GOOD_CODES = frozenset({"", "200", "ok", "success"})
 # Lists and objects inside of each other. Python reads some thousands, which Airflow then cannot store.
 MAX_DEPTH = 100
+# Airflow's message frames are msgpack: other integers end the process that sends them.
+LEAST_INTEGER, INTEGER_LIMIT = -(2**63), 2**64
+# Airflow's serializer keeps keys that begin so for class names: it refuses such an object, or imports what it names.
+RESERVED = "__"
+# What the text of a payload has in it that :func:`_fit` changes something of.
+_MAY_BE_UNFIT = re.compile(rf'\\u|"{RESERVED}|\d{{19}}|[\x00\ud800-\udfff]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +49,9 @@ def read_answer(answer: Answer, call: Call, *, secrets: Collection[str | None] =
     """Judge what came back.
 
     :param secrets: what the request was made with; an error does not repeat it, though its answer may.
-    :return: the payload of an answer that says that all is well.
+    :return: the payload of an answer that says that all is well. It is as it came, but for what Airflow could not
+        store: lone surrogates, NUL and the first character of a key that begins with ``__`` are replaced by ``�``,
+        integers beyond 64 bits are text.
     :raises SecurityCenterError: for every other one.
     """
     action = call.operation.name
@@ -81,7 +93,7 @@ def _json_object(answer: Answer, action: str) -> dict[str, Any]:
     if 300 <= answer.status < 400:
         raise ProtocolError("the endpoint answered with a redirect, which is never followed", **known)
     try:
-        payload = _decode(answer.body)
+        payload = _decode(answer.body, action)
     except (ValueError, RecursionError) as error:
         html = answer.body[:200].decode("utf-8", "replace").lstrip().startswith("<")
         what = "HTML" if html else _oddity(error)
@@ -96,7 +108,7 @@ def _json_object(answer: Answer, action: str) -> dict[str, Any]:
     raise ProtocolError(f"the answer is {what}", passing=passing, **known)
 
 
-def _decode(body: bytes) -> Any:
+def _decode(body: bytes, action: str) -> Any:
     text = body.decode(json.detect_encoding(body), "surrogatepass")
     value = DECODER.decode(text)
     if text.count("[") + text.count("{") > MAX_DEPTH:
@@ -105,7 +117,39 @@ def _decode(body: bytes) -> Any:
             inner = [child for item in inner for child in _children(item) if isinstance(child, dict | list)]
         if inner:
             raise RecursionError
+    if _MAY_BE_UNFIT.search(text) and (fit := _fit(value)) != value:
+        _report_unfit(action)
+        return fit
     return value
+
+
+def _fit(value: Any) -> Any:
+    """Make a value fit for msgpack, JSON and a database."""
+    match value:
+        case str():
+            return storable(value)
+        case int() if not LEAST_INTEGER <= value < INTEGER_LIMIT:
+            return str(value)
+        case list():
+            return [_fit(item) for item in value]
+        case dict():
+            return {_fit_key(key): _fit(item) for key, item in value.items()}
+    return value
+
+
+def _fit_key(key: str) -> str:
+    return storable(f"\ufffd{key[1:]}" if key.startswith(RESERVED) else key)
+
+
+@lru_cache(maxsize=64)
+def _report_unfit(action: str) -> None:
+    """Log once for each operation."""
+    log.warning(
+        "An answer of %s has something in it that Airflow cannot store: a lone surrogate, NUL, an integer beyond 64 "
+        "bits, or a key that begins with %s. It is replaced.",
+        action,
+        RESERVED,
+    )
 
 
 def _children(item: Any) -> Collection[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any, ClassVar
 
-from airflow_provider_aegis.client.text import LONGEST, is_vendor_page, printable
+from airflow_provider_aegis.client.text import LONGEST, is_vendor_page, printable, storable
 
 MOST_DETAILS = 20
 # Its owner can decode it, if it is whole.
@@ -18,7 +18,7 @@ class ConfigurationError(ValueError):
 
     def as_dict(self) -> dict[str, Any]:
         """Return the error as plain JSON; :func:`from_dict` makes the same error of it."""
-        return {"error_class": type(self).__name__, "message": str(self)}
+        return {"error_class": type(self).__name__, "message": storable(str(self))}
 
 
 class SecurityCenterError(Exception):

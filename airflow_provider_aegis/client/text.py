@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 LONGEST = 500
 LONGEST_ADDRESS = 2000
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _VENDOR_PAGE = re.compile(r"https://([a-z0-9-]+\.)*(aliyun|alibabacloud)\.com([/?#]|$)")
 # As the Authorization header and the queries of STS have it, maybe percent-encoded.
 _SIGNATURE = re.compile(r"""(signature(?:=|%(?:25)*3d))[^\s,;&'"]+""", re.IGNORECASE)
@@ -21,6 +22,13 @@ def printable(value: object, longest: int = LONGEST) -> str:
     if not text.isprintable():
         text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
     return text if len(text) <= longest else f"{text[:longest]}…"
+
+
+def storable(text: str) -> str:
+    """Return a text with ``�`` in place of each lone surrogate, which UTF-8 cannot encode, and NUL, which PostgreSQL
+    refuses in JSON.
+    """
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def without(text: str, secrets: Iterable[str | None]) -> str:
