@@ -13,11 +13,13 @@ from itertools import islice
 from typing import Any
 
 from airflow_provider_aegis.client.errors import (
+    FINAL,
     MOST_DETAILS,
     PermissionDeniedError,
     ProtocolError,
     ThrottledError,
     error_class,
+    listed_class,
 )
 from airflow_provider_aegis.client.operations import Call
 from airflow_provider_aegis.client.text import storable, without
@@ -57,13 +59,16 @@ def read_answer(answer: Answer, call: Call, *, secrets: Collection[str | None] =
     action = call.operation.name
     payload = _json_object(answer, action)
     code = next((word for name in ("Code", "OperateCode") if _is_bad(word := _field(payload, name))), "")
-    failed = not 200 <= answer.status < 300
-    if not code and not failed:
+    failed, unsuccessful = not 200 <= answer.status < 300, _is_unsuccessful(payload)
+    if not (code or failed or unsuccessful):
         return payload
     retry_after = _retry_after(answer.headers)
-    # The envelope of an error can come with a status that says otherwise.
-    status = 400 if _field(payload, "HostId") and not failed else answer.status
-    cls = ThrottledError if retry_after else error_class(code, status)
+    status = answer.status
+    if not failed and (unsuccessful or _field(payload, "HostId")):  # its status says otherwise
+        status = _own_status(payload) or 400
+    cls = error_class(code, status)
+    if retry_after and not issubclass(listed_class(code) or ThrottledError, FINAL):
+        cls = ThrottledError
     if cls is None:
         return payload
     clean = partial(without, secrets=secrets)
@@ -81,7 +86,8 @@ def read_answer(answer: Answer, call: Call, *, secrets: Collection[str | None] =
         entries = islice(detail.items() if isinstance(detail, dict) else (), MOST_DETAILS)
         told = {clean(name): clean(str(value)) for name, value in entries}
         known |= {"ram_actions": call.operation.ram_actions, "detail": told}
-    raise cls(clean(_field(payload, "Message")) or "no message came with this answer", **known)
+    silence = "no message came with this answer" + (", which says Success: false" if unsuccessful else "")
+    raise cls(clean(_field(payload, "Message")) or silence, **known)
 
 
 def _json_object(answer: Answer, action: str) -> dict[str, Any]:
@@ -185,8 +191,24 @@ def _is_bad(code: str) -> bool:
     return code.lower() not in GOOD_CODES
 
 
+def _is_unsuccessful(payload: Mapping[str, Any]) -> bool:
+    """Whether the answer says ``Success: false``. In all 137 answers that have the field it means the call itself."""
+    value = _value(payload, "Success")
+    return value is False or (isinstance(value, str) and value.strip().lower() == "false")
+
+
+def _own_status(payload: Mapping[str, Any]) -> int | None:
+    """The status of a failure that the payload names itself."""
+    text = _field(payload, "HttpStatusCode")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) == 3 and int(text) >= 400 else None
+
+
+def _value(payload: Mapping[str, Any], name: str) -> Any:
+    return payload.get(name, payload.get(name[0].lower() + name[1:]))
+
+
 def _field(payload: Mapping[str, Any], name: str) -> str:
-    value = payload.get(name, payload.get(name[0].lower() + name[1:]))
+    value = _value(payload, name)
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 

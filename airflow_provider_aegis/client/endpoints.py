@@ -38,6 +38,8 @@ ap-southeast-7 eu-central-1 eu-west-1 me-central-1 me-east-1 us-east-1 us-west-1
 """
 REGIONS = frozenset(_KNOWN.split())
 
+# The longest known one has 21 characters.
+LONGEST_REGION = 64
 _REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
@@ -92,8 +94,12 @@ def resolve_endpoint(*, region: str | None, host: str | None, port: int | None =
 def check_region(region: str) -> str:
     """Return the region, or refuse it.
 
-    :raises ConfigurationError: if it has anything but lower-case letters, digits and single hyphens.
+    :raises ConfigurationError: if it is too long, or has anything but lower-case letters, digits and single hyphens.
     """
+    if len(region) > LONGEST_REGION:
+        raise ConfigurationError(
+            f"region is not a region id: it has {len(region)} characters, {LONGEST_REGION} at the most are allowed."
+        )
     if not _REGION.fullmatch(region):
         raise ConfigurationError(
             f"region {region!r} is not a region id: it has lower-case letters, digits and hyphens, as in cn-hangzhou."

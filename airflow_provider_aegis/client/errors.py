@@ -249,12 +249,20 @@ CODES: dict[str, type[SecurityCenterError]] = {
 }
 PREFIXES: tuple[tuple[str, type[SecurityCenterError]], ...] = (
     ("Throttling.", ThrottledError),
+    ("InternalError.", ServiceError),
     ("InvalidAccessKeyId", AuthenticationError),
     ("InvalidSecurityToken", AuthenticationError),
     ("Forbidden", PermissionDeniedError),
     ("Missing", InvalidRequestError),
     ("Invalid", InvalidRequestError),
 )
+# A code of theirs is no throttling, though the answer asks to wait: waiting does not change what it says.
+FINAL = (AuthenticationError, ClockError, PermissionDeniedError, InvalidRequestError)
+
+
+def listed_class(code: str) -> type[SecurityCenterError] | None:
+    """Look up which error a code means; ``None`` for a code that no table knows."""
+    return CODES.get(code) or next((cls for beginning, cls in PREFIXES if code.startswith(beginning)), None)
 
 
 def error_class(code: str, http_status: int) -> type[SecurityCenterError] | None:
@@ -264,9 +272,8 @@ def error_class(code: str, http_status: int) -> type[SecurityCenterError] | None
     :param http_status: the answer's status, which decides over codes that no table knows.
     :return: ``None`` for a code that says nothing bad (some operations answer ``Code`` on success).
     """
-    by_beginning = (cls for beginning, cls in PREFIXES if code.startswith(beginning))
-    if known := CODES.get(code) or next(by_beginning, None):
-        return known
+    if listed := listed_class(code):
+        return listed
     if http_status >= 500 or http_status in (408, 425):
         return ServiceError
     if http_status == 429:

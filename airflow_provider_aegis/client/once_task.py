@@ -34,7 +34,7 @@ class Phase(StrEnum):
     MISSING = "missing"  # no word at all: the service does not know the task, or not yet
 
 
-# Adding a word is a line here. Compared without case and separators.
+# Adding a word is a line here. Compared without case, white space, ``_``, ``-`` and ``.``.
 STATUS_WORDS: dict[str, Phase] = {
     "INIT": Phase.RUNNING,
     "START": Phase.RUNNING,
@@ -48,6 +48,7 @@ STATUS_WORDS: dict[str, Phase] = {
     "FAIL": Phase.FAILED,
     "FAILED": Phase.FAILED,
 }
+SEPARATORS = str.maketrans("", "", " \t\r\n_-.")
 
 
 def classify(status: object) -> Phase:
@@ -62,7 +63,8 @@ def classify(status: object) -> Phase:
 
 @lru_cache(maxsize=64)
 def _phase_of(status: str) -> Phase:
-    word = "".join(char for char in status.upper() if char.isalnum())
+    # Some letters of other alphabets have an ASCII one in upper case: "ſ" has "S".
+    word = status.translate(SEPARATORS).upper() if status.isascii() else ""
     return STATUS_WORDS.get(word, Phase.UNHEARD)
 
 

@@ -58,11 +58,19 @@ TABLE = [
     *rows("Throttling Throttling.User", 200, ThrottledError, MAX_ATTEMPTS),
     *rows("Throttling", 503, ThrottledError, MAX_ATTEMPTS, x_acs_retry_after="1"),
     *rows("Unheard.Of", 429, ThrottledError, MAX_ATTEMPTS),
-    *rows("Unheard.Of NoPermission TaskRepeat", 400, ThrottledError, MAX_ATTEMPTS, x_acs_retry_after="1"),
+    *rows("Unheard.Of TaskRepeat", 400, ThrottledError, MAX_ATTEMPTS, x_acs_retry_after="1"),
+    *rows("NoPermission Forbidden.RAM", 403, PermissionDeniedError, x_acs_retry_after="1"),
+    *rows("SignatureDoesNotMatch InvalidSecurityToken.Malformed", 400, AuthenticationError, x_acs_retry_after="1"),
+    *rows("MissingParameter NotBuy", 400, InvalidRequestError, x_acs_retry_after="1"),
     Row("OperateCode", answer({"OperateCode": "Throttling"}), ThrottledError, MAX_ATTEMPTS),
     *rows("ServerError InternalError SystemBusy RpcServiceError Unheard.Of", 500, ServiceError, MAX_ATTEMPTS, True),
     *rows("ServiceUnavailable ServerError Unheard.Of", 503, ServiceError, MAX_ATTEMPTS, True),
     *rows("InternalError RpcServiceError ServiceUnavailable", 400, ServiceError, MAX_ATTEMPTS, True),
+    *rows("InternalError.Timeout InternalError.Any.Thing", 400, ServiceError, MAX_ATTEMPTS, True),
+    *rows("InternalError.Timeout", 200, ServiceError, MAX_ATTEMPTS, True),
+    Row("Success: false", answer({"Success": False}), InvalidRequestError),
+    Row("Success: false, 500", answer({"Success": False, "HttpStatusCode": 500}), ServiceError, MAX_ATTEMPTS, True),
+    Row("Success: false, throttled", answer({"Success": False, "Code": "Throttling"}), ThrottledError, MAX_ATTEMPTS),
     *rows("ServerError SystemBusy", 200, ServiceError, MAX_ATTEMPTS, True),
     Row("HTML 502", answer(HTML, 502), ProtocolError, MAX_ATTEMPTS, True),
     Row("HTML 200", answer(HTML, 200), ProtocolError, MAX_ATTEMPTS, True),
@@ -176,6 +184,36 @@ def test_an_unheard_code_on_200_is_an_error_in_the_envelope_of_errors_alone(
         return
     with pytest.raises(InvalidRequestError):
         read_answer(answer(payload), READ)
+
+
+@pytest.mark.parametrize("word", [False, "false", "False", " FALSE "], ids=repr)
+@pytest.mark.parametrize("name", ["Success", "success"])
+@pytest.mark.parametrize(
+    ("more", "raises", "code", "message"),
+    [
+        ({}, InvalidRequestError, "", "no message came with this answer, which says Success: false"),
+        ({"Code": "200", "HttpStatusCode": 200}, InvalidRequestError, "", "no message came with this answer, which"),
+        ({"Code": "GroupNotFound", "Message": "No."}, InvalidRequestError, "GroupNotFound", "No."),
+        ({"Code": "TaskRepeat", "HttpStatusCode": 500}, ConflictError, "TaskRepeat", "no message"),
+        ({"Code": "Odd", "HttpStatusCode": "503", "Message": "Busy"}, ServiceError, "Odd", "Busy"),
+        ({"Code": "Odd", "HttpStatusCode": "5xx"}, InvalidRequestError, "Odd", "no message"),
+        ({"Code": "NoPermission", "HttpStatusCode": 403}, PermissionDeniedError, "NoPermission", "no message"),
+    ],
+    ids=str,
+)
+def test_a_good_status_with_success_false_is_an_error(
+    word: object, name: str, more: dict[str, Any], raises: type[SecurityCenterError], code: str, message: str
+) -> None:
+    with pytest.raises(SecurityCenterError, match=message) as caught:
+        read_answer(answer({name: word, "RequestId": "R-1", "Data": 1, **more}), READ)
+    error = caught.value
+    assert (type(error), error.code, error.http_status, error.request_id) == (raises, code, 200, "R-1")
+
+
+@pytest.mark.parametrize("word", [True, "true", "", None, 0, 1, [], {"Success": False}, "no"], ids=repr)
+def test_any_other_success_is_none_to_doubt(word: object) -> None:
+    payload = {"Success": word, "Data": {"Success": False}, "HttpStatusCode": 500}
+    assert read_answer(answer(payload), READ) == payload
 
 
 NAMES = {

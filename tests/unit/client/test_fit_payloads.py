@@ -1,4 +1,4 @@
-"""Whatever an answer holds, Airflow's own encoders take what is read of it: a triggerer dies of what its frames cannot."""
+"""Whatever an answer holds, Airflow's own encoders take what is read of it: a triggerer dies of what they refuse."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def encoders() -> dict[str, Callable[[Any], object]]:
     }
     if AIRFLOW_2:
         from airflow.models.xcom import XCom
-        from airflow.serialization.serde import deserialize, serialize
+        from airflow.serialization.serde import deserialize, serialize  # type: ignore[import-not-found]
 
         known["XCom"] = lambda value: XCom.serialize_value(value, key="k", task_id="t", dag_id="d", run_id="r")
     else:
@@ -157,4 +157,7 @@ def test_it_is_logged_once_for_an_operation(caplog: pytest.LogCaptureFixture) ->
         for action in ("DescribeX", "DescribeX", "DescribeY"):
             read_answer(unfit, call(action))
             read_answer(Answer(200, {}, b'{"A": "\\u00e4"}'), call(f"{action}Z"))
-    assert [record.args[0] for record in caplog.records if record.args] == ["DescribeX", "DescribeY"]
+    assert [record.getMessage().split(" has ")[0] for record in caplog.records] == [
+        "An answer of DescribeX",
+        "An answer of DescribeY",
+    ]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import re
 import string
 from typing import Any
 
@@ -33,6 +34,7 @@ WORDS = {
 }
 LETTERS = random.Random(20260102)
 NEVER_HEARD = ["".join(LETTERS.choices(string.ascii_uppercase, k=LETTERS.randint(4, 12))) for _ in range(50)]
+SUCCESS = r"[ \t\r\n_.-]*".join(("", *"SUCCESS", ""))
 ALMOST_SUCCESS = [
     "SUCCES",
     "SUCCESSFUL",
@@ -42,12 +44,35 @@ ALMOST_SUCCESS = [
     "NOT SUCCESS",
     "SUCCEEDED",
     "DONE",
+    "!SUCCESS",
+    "SUCCESS?",
+    "SUCCESS❌",
+    "SUCCESS\u200b",
+    "\ufeffSUCCESS",
+    "SUCCESS\x00",
+    "SUCCESS\xa0",
+    "ſUCCESS",
+    "SUCCEß",
+    "ＳＵＣＣＥＳＳ",
+    "SUC/CESS",
+    "SUCCESS,FAIL",
+    "(SUCCESS)",
 ]
 
 
 @pytest.mark.parametrize(("word", "phase"), WORDS.items())
 @pytest.mark.parametrize(
-    "spell", [str, str.lower, str.title, lambda w: w.replace("_", "-"), lambda w: w.replace("_", ""), " {} \n".format]
+    "spell",
+    [
+        str,
+        str.lower,
+        str.title,
+        lambda word: word.replace("_", "-"),
+        lambda word: word.replace("_", "."),
+        lambda word: word.replace("_", " "),
+        lambda word: word.replace("_", ""),
+        " {} \n".format,
+    ],
 )
 def test_a_documented_word_is_understood_however_it_is_spelt(word: str, phase: Phase, spell: Any) -> None:
     assert classify(spell(word)) is phase
@@ -71,10 +96,14 @@ def test_no_word_but_success_is_success() -> None:
 
 
 @patiently
-@given(st.text())
+@given(
+    st.text()
+    | st.tuples(st.text(max_size=2), st.sampled_from(("success", "SUC CESS", "ſuccess")), st.text(max_size=2)).map(
+        "".join
+    )
+)
 def test_no_text_that_does_not_spell_success_is_success(word: str) -> None:
-    spelt = "".join(char for char in word.upper() if char.isalnum())
-    assert (classify(word) is Phase.SUCCESS) == (spelt == "SUCCESS")
+    assert (classify(word) is Phase.SUCCESS) == (re.fullmatch(SUCCESS, word, re.ASCII | re.IGNORECASE) is not None)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from airflow_provider_aegis.client.endpoints import (
     doubt_about_region,
     resolve_endpoint,
 )
+from airflow_provider_aegis.client.errors import ConfigurationError
 
 
 @pytest.mark.parametrize(
@@ -45,3 +46,11 @@ def test_a_known_region_is_not_doubted(region: str) -> None:
 )
 def test_an_unknown_region_is_doubted_and_its_neighbours_named(region: str, said: str) -> None:
     assert f"{region!r} is no region that is known here, and counts as {said}" in doubt_about_region(region)
+
+
+@pytest.mark.parametrize("host", [None, "tds.cn-shanghai.aliyuncs.com"])
+def test_an_endless_region_is_refused_in_a_short_sentence(host: str | None) -> None:
+    with pytest.raises(ConfigurationError, match="region is not a region id: it has 80000 characters") as caught:
+        resolve_endpoint(region="cn-hang-" * 10_000, host=host)
+    assert len(str(caught.value)) < 200
+    assert check_region(f"cn-{'a' * 61}")
