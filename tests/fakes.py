@@ -11,13 +11,23 @@ from typing import Any, TypeAlias, TypeVar
 from hypothesis import HealthCheck, settings
 
 from airflow_provider_aegis.client.answers import Answer
+from airflow_provider_aegis.client.commands import (
+    Authenticate,
+    Command,
+    Conversation,
+    ReadFile,
+    Reply,
+    Send,
+    Signature,
+    Sleep,
+)
 from airflow_provider_aegis.client.credentials import CredentialsProvider, StaticCredentials
 from airflow_provider_aegis.client.endpoints import Endpoint
 from airflow_provider_aegis.client.errors import SecurityCenterError
-from airflow_provider_aegis.client.exchange import Authenticate, Conversation, Reply, Send, Sleep
 from airflow_provider_aegis.client.operations import call
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.transport import read_file
 
 T = TypeVar("T")
 
@@ -133,8 +143,13 @@ class Stage:
         finally:
             conversation.close()
 
-    def _do(self, command: Send | Sleep | Authenticate) -> Reply:
+    def _do(self, command: Command) -> Reply:
         match command:
+            case Send():
+                self.sent.append(command)
+                assert self.replies, f"request {len(self.sent)} was not expected"
+                reply = self.replies.pop(0)
+                return reply(command) if callable(reply) else reply
             case Sleep(seconds):
                 self.slept.append(seconds)
                 self.clock.advance(seconds)
@@ -145,10 +160,8 @@ class Stage:
                     return self.service.credentials.get(refused=refused)
                 except SecurityCenterError as error:
                     return error
-        self.sent.append(command)
-        assert self.replies, f"request {len(self.sent)} was not expected"
-        reply = self.replies.pop(0)
-        return reply(command) if callable(reply) else reply
+            case ReadFile(path, most):
+                return read_file(path, most)
 
 
 def stage(*replies: Scripted, **changes: Any) -> Stage:
@@ -158,7 +171,13 @@ def stage(*replies: Scripted, **changes: Any) -> Stage:
 
 def dates(stage: Stage) -> list[str]:
     """Return what the requests were dated."""
-    return [send.signature.date for send in stage.sent]
+    return [signature_of(send).date for send in stage.sent]
+
+
+def signature_of(send: Send) -> Signature:
+    """Return what a request is signed with, as every call of Security Center is."""
+    assert send.signature
+    return send.signature
 
 
 def throttled(milliseconds: int | str) -> Answer:

@@ -7,14 +7,20 @@ perform the same conversation with blocking and with asynchronous means.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Any, TypeAlias, TypeVar
+from typing import Any
 
 from airflow_provider_aegis.client.answers import Answer, read_answer
+from airflow_provider_aegis.client.commands import Authenticate as Authenticate
+from airflow_provider_aegis.client.commands import Command as Command
+from airflow_provider_aegis.client.commands import Conversation as Conversation
+from airflow_provider_aegis.client.commands import Reply as Reply
+from airflow_provider_aegis.client.commands import Send as Send
+from airflow_provider_aegis.client.commands import Signature as Signature
+from airflow_provider_aegis.client.commands import Sleep as Sleep
 from airflow_provider_aegis.client.errors import (
     ClockError,
     DeadlineExceededError,
@@ -23,9 +29,9 @@ from airflow_provider_aegis.client.errors import (
     SecurityCenterError,
     ThrottledError,
 )
-from airflow_provider_aegis.client.operations import VERSION, Call
+from airflow_provider_aegis.client.operations import Call
 from airflow_provider_aegis.client.service import Service
-from airflow_provider_aegis.client.signing import Credentials, signed_headers
+from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.throttle import Budget, shared_budget
 
 MAX_ATTEMPTS = 5
@@ -35,68 +41,6 @@ LONGEST_BACKOFF = 20.0
 LONGEST_RETRY_AFTER = 120.0
 # A date further off than this is not a clock that is wrong but a header that is.
 LARGEST_OFFSET = 10 * 365 * 86400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """What the headers of one attempt are signed with, once the wire form of the request is known."""
-
-    action: str
-    date: str
-    nonce: str
-    credentials: Credentials
-
-    def headers(self, *, method: str, host: str, path: str, query: str) -> dict[str, str]:
-        """Sign a request as it goes onto the wire.
-
-        :param query: the canonical query string.
-        """
-        return signed_headers(
-            method=method,
-            host=host,
-            path=path,
-            query=query,
-            action=self.action,
-            version=VERSION,
-            date=self.date,
-            nonce=self.nonce,
-            credentials=self.credentials,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Wanted: this request on the wire. Comes back as :class:`Answer`, or as the error that stood in its way.
-
-    :param seconds: for all of it; an answer that goes on for longer is broken off.
-    """
-
-    url: str
-    signature: Signature
-    connect_timeout: float
-    read_timeout: float
-    method: str = "POST"
-    seconds: float = float("inf")
-
-
-@dataclass(frozen=True, slots=True)
-class Sleep:
-    """Wanted: nothing, for so many seconds."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Authenticate:
-    """Wanted: keys, others than those that were refused. Comes back as :class:`Credentials`, or as an error."""
-
-    refused: Credentials | None = None
-
-
-T = TypeVar("T")
-Command: TypeAlias = Send | Sleep | Authenticate
-Reply: TypeAlias = Answer | Credentials | SecurityCenterError | None
-Conversation: TypeAlias = Generator[Command, Reply, T]
 
 # Seconds that an endpoint's clock is ahead of ours: what requests are dated with, learnt when one was refused for
 # its date; and what the last answer said.

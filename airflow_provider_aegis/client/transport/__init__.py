@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ MAX_ANSWER_SECONDS = 60.0
 # The service is reported to reset connections that idle about 10 s; a write must not meet that.
 KEEP_IDLE_SECONDS = 8.0
 READ_SIZE = 64 * 1024
+READ_FILE_SECONDS = 10.0
 TOO_LONG = f"the answer is longer than {MAX_ANSWER_BYTES // 1024 // 1024} MiB"
 
 # Answers come as they are: a compressed one could be far larger than its bytes on the wire.
@@ -44,6 +46,17 @@ def too_slow(
     """Return the error for an answer that was not complete in time."""
     why = f"the answer was not complete after {seconds:.3g} s"
     return ProtocolError(why, http_status=status, request_id=headers.get("x-acs-request-id", ""), passing=True)
+
+
+def read_file(path: str, most: int) -> bytes | OSError:
+    """Read a small file: that many bytes and, if it is longer, one more."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(most + 1)
+    except OSError as error:
+        return error
+    except ValueError:  # a path with a null in it, or with half a character
+        return OSError(errno.EINVAL, "it cannot be the name of a file")
 
 
 def proxy_for(url: str) -> str | None:

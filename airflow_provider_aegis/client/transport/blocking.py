@@ -14,13 +14,14 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from airflow_provider_aegis.client.answers import Answer
+from airflow_provider_aegis.client.commands import Authenticate, Conversation, ReadFile, Reply, Send, Signature, Sleep
 from airflow_provider_aegis.client.errors import (
+    ConfigurationError,
     NoAnswerError,
     SecurityCenterError,
     UnreachableError,
     UntrustedEndpointError,
 )
-from airflow_provider_aegis.client.exchange import Authenticate, Conversation, Reply, Send, Signature, Sleep
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.transport import (
@@ -32,6 +33,7 @@ from airflow_provider_aegis.client.transport import (
     TOO_LONG,
     oversized,
     proxy_for,
+    read_file,
     refused_answer,
     too_slow,
 )
@@ -51,7 +53,12 @@ class SignatureAuth(AuthBase):
         parts = urlsplit(request.url or "")
         request.headers.update(
             self.signature.headers(
-                method=request.method or "", host=str(parts.netloc), path=str(parts.path), query=str(parts.query)
+                method=request.method or "",
+                host=str(parts.netloc),
+                path=str(parts.path),
+                query=str(parts.query),
+                body=request.body or b"",  # type: ignore[arg-type]  # it was given as bytes
+                content_type=request.headers.get("content-type"),
             )
         )
         return request
@@ -84,6 +91,8 @@ class BlockingTransport:
                         reply = None
                     case Authenticate(refused):
                         reply = self._authenticate(refused)
+                    case ReadFile(path, most):
+                        reply = read_file(path, most)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
         finally:
@@ -107,21 +116,39 @@ class BlockingTransport:
         except SecurityCenterError as error:
             return error
 
-    def _send(self, send: Send) -> Answer | SecurityCenterError:
+    def _send(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
+        if not send.url.startswith(self._service.endpoint.url):
+            return self._send_elsewhere(send)
         if time.monotonic() - self._last_used > KEEP_IDLE_SECONDS:
             self._adapter.close()
-        request = requests.PreparedRequest()
-        request.prepare(method=send.method, url=send.url, headers=HEADERS, auth=SignatureAuth(send.signature))
         try:
-            return fetch(
-                self._adapter,
-                request,
-                timeout=(send.connect_timeout, send.read_timeout),
-                proxy=self._proxy,
-                seconds=send.seconds,
-            )
+            return _fetch(self._adapter, send, self._proxy)
         finally:
             self._last_used = time.monotonic()
+
+    def _send_elsewhere(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
+        try:
+            proxy = None if send.direct else proxy_for(send.url)
+            adapter = BoundedAdapter(urlsplit(send.url).scheme, self._service.ca_bundle)
+        except ConfigurationError as error:
+            return error
+        try:
+            return _fetch(adapter, send, proxy)
+        finally:
+            adapter.close()
+
+
+def _fetch(adapter: BoundedAdapter, send: Send, proxy: str | None) -> Answer | SecurityCenterError:
+    request = requests.PreparedRequest()
+    request.prepare(
+        method=send.method,
+        url=send.url,
+        headers={**HEADERS, **send.headers},
+        data=send.body,
+        auth=SignatureAuth(send.signature) if send.signature else None,
+    )
+    timeout = (send.connect_timeout, send.read_timeout)
+    return fetch(adapter, request, timeout=timeout, proxy=proxy, seconds=send.seconds)
 
 
 def fetch(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import errno
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,13 +16,14 @@ import aiohttp
 from yarl import URL
 
 from airflow_provider_aegis.client.answers import Answer
+from airflow_provider_aegis.client.commands import Authenticate, Conversation, ReadFile, Reply, Send, Sleep
 from airflow_provider_aegis.client.errors import (
+    ConfigurationError,
     NoAnswerError,
     SecurityCenterError,
     UnreachableError,
     UntrustedEndpointError,
 )
-from airflow_provider_aegis.client.exchange import Authenticate, Conversation, Reply, Send, Sleep
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.together import Together
@@ -30,10 +32,12 @@ from airflow_provider_aegis.client.transport import (
     KEEP_IDLE_SECONDS,
     MAX_ANSWER_BYTES,
     MAX_ANSWER_SECONDS,
+    READ_FILE_SECONDS,
     READ_SIZE,
     TOO_LONG,
     oversized,
     proxy_for,
+    read_file,
     refused_answer,
     tls_context,
     too_slow,
@@ -75,6 +79,8 @@ class NonblockingTransport:
                         reply = None
                     case Authenticate(refused):
                         reply = await self._authenticate(refused)
+                    case ReadFile(path, most):
+                        reply = await _read_file(path, most)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
         finally:
@@ -90,30 +96,59 @@ class NonblockingTransport:
         except SecurityCenterError as error:
             return copy.copy(error)  # many may have waited for the same keys
 
-    async def _send(self, send: Send) -> Answer | SecurityCenterError:
-        url = URL(send.url, encoded=True)
-        host = url.raw_authority
-        signed = send.signature.headers(method=send.method, host=host, path=url.raw_path, query=url.raw_query_string)
-        limit = min(send.seconds, send.connect_timeout + send.read_timeout + MAX_ANSWER_SECONDS)
-        timer = asyncio.timeout(_bounded(limit + SLACK))
+    async def _send(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
+        if send.url.startswith(self._service.endpoint.url):
+            return await _fetch(self._session, send, self._proxy)
         try:
-            async with (
-                timer,
-                self._session.request(
-                    send.method,
-                    url,
-                    headers=signed,
-                    skip_auto_headers=("Content-Type",),
-                    allow_redirects=False,
-                    proxy=self._proxy,
-                    timeout=_timeouts(send.connect_timeout, send.read_timeout),
-                ) as response,
-            ):
-                return Answer(response.status, response.headers, await _read_body(response))
-        except SecurityCenterError as error:
+            elsewhere = await _open_session(send.url, self._service.ca_bundle, direct=send.direct)
+        except ConfigurationError as error:
             return error
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return too_slow(limit) if timer.expired() else _explain(error)
+        async with elsewhere.session:
+            return await _fetch(elsewhere.session, send, elsewhere.proxy)
+
+
+async def _fetch(session: aiohttp.ClientSession, send: Send, proxy: str | None) -> Answer | SecurityCenterError:
+    url = URL(send.url, encoded=True)
+    headers = dict(send.headers)
+    if send.signature:
+        headers |= send.signature.headers(
+            method=send.method,
+            host=url.raw_authority,
+            path=url.raw_path,
+            query=url.raw_query_string,
+            body=send.body,
+            content_type=headers.get("content-type"),
+        )
+    limit = min(send.seconds, send.connect_timeout + send.read_timeout + MAX_ANSWER_SECONDS)
+    timer = asyncio.timeout(_bounded(limit + SLACK))
+    try:
+        async with (
+            timer,
+            session.request(
+                send.method,
+                url,
+                headers=headers,
+                data=send.body or None,
+                skip_auto_headers=("Content-Type",),
+                allow_redirects=False,
+                proxy=proxy,
+                timeout=_timeouts(send.connect_timeout, send.read_timeout),
+            ) as response,
+        ):
+            return Answer(response.status, response.headers, await _read_body(response))
+    except SecurityCenterError as error:
+        return error
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        return too_slow(limit) if timer.expired() else _explain(error)
+
+
+async def _read_file(path: str, most: int) -> bytes | OSError:
+    """Read a file in a thread, as it may lie on a mount that hangs; a reading that hangs is not begun once more."""
+    try:
+        async with asyncio.timeout(READ_FILE_SECONDS):
+            return await _readings.do((path, most), lambda: asyncio.to_thread(read_file, path, most))
+    except TimeoutError:
+        return TimeoutError(errno.ETIMEDOUT, "it could not be read in time")
 
 
 @lru_cache(maxsize=16)
@@ -171,6 +206,7 @@ class _Loop:
 
 
 _fetches: Together[Credentials] = Together()
+_readings: Together[bytes | OSError] = Together()
 _loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = weakref.WeakKeyDictionary()
 
 
@@ -182,7 +218,7 @@ async def open_transport(service: Service) -> AsyncIterator[NonblockingTransport
     key = (service.endpoint.url, service.ca_bundle)
     async with mine.lock:
         if key not in mine.sessions:
-            mine.sessions[key] = await _open_session(service)
+            mine.sessions[key] = await _open_session(*key)
         shared = mine.sessions[key]
         shared.users += 1
     try:
@@ -196,12 +232,11 @@ async def open_transport(service: Service) -> AsyncIterator[NonblockingTransport
             await shared.session.close()
 
 
-async def _open_session(service: Service) -> _Shared:
-    url = service.endpoint.url
+async def _open_session(url: str, ca_bundle: str | None, *, direct: bool = False) -> _Shared:
     # Loading the certificate authorities takes long enough to hold up everything else on the loop.
-    context = await asyncio.to_thread(tls_context, service.ca_bundle) if service.endpoint.scheme == "https" else True
+    context = await asyncio.to_thread(tls_context, ca_bundle) if url.startswith("https:") else True
     # aiohttp's own reading of the environment would also look for a netrc, and refuse a call that has one.
-    proxy = proxy_for(url)
+    proxy = None if direct else proxy_for(url)
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=context, keepalive_timeout=KEEP_IDLE_SECONDS, limit=0),
         headers=HEADERS,

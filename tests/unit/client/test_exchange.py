@@ -43,6 +43,7 @@ from tests.fakes import (
     dates,
     failure,
     service,
+    signature_of,
     stage,
     throttled,
 )
@@ -56,7 +57,7 @@ def test_a_call_is_one_signed_post_with_the_parameters_in_the_query() -> None:
     (send,) = it.sent
     query = "TaskId=t1&TaskName=T%20%26%20N&TaskType=T"
     assert (send.method, send.url) == ("POST", f"https://{HOST}/?{query}")
-    headers = send.signature.headers(method=send.method, host=HOST, path="/", query=query)
+    headers = signature_of(send).headers(method=send.method, host=HOST, path="/", query=query)
     assert headers["x-acs-action"] == "GetOnceTaskResultInfo"
     assert headers["x-acs-version"] == "2018-12-03"
     assert headers["x-acs-date"] == "2026-01-02T03:04:05Z"
@@ -106,7 +107,7 @@ def test_keys_are_asked_for_only_so_often_and_a_write_is_not_in_doubt_for_it(cal
 def test_every_attempt_has_a_nonce_and_a_date_of_its_own() -> None:
     it = stage(BROKEN, BROKEN, OK)
     it.perform(exchange(it.service, READ))
-    nonces = {send.signature.nonce for send in it.sent}
+    nonces = {signature_of(send).nonce for send in it.sent}
     assert len(nonces) == 3
     assert all(len(nonce) == 32 for nonce in nonces)
     assert dates(it) == ["2026-01-02T03:04:05Z", "2026-01-02T03:04:06Z", "2026-01-02T03:04:08Z"]

@@ -24,6 +24,7 @@ from tests.fakes import (
     answer,
     dates,
     failure,
+    signature_of,
     stage,
     throttled,
 )
@@ -114,7 +115,7 @@ def test_an_expired_token_is_fetched_afresh_once_and_the_call_repeated_at_once(c
     it = stage(STALE, BROKEN if call_ is READ else throttled(10), OK, credentials=FakeCredentials([old, new]))
     it.perform(exchange(it.service, call_))
     assert it.refreshes == [False, True, False]
-    assert [send.signature.credentials for send in it.sent] == [old, new, new]
+    assert [signature_of(send).credentials for send in it.sent] == [old, new, new]
 
 
 def test_a_second_expired_token_is_final() -> None:

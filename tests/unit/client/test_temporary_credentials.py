@@ -21,7 +21,7 @@ from airflow_provider_aegis.client.temporary_credentials import (
     TemporaryCredentials,
 )
 from airflow_provider_aegis.client.watch import Outcome, watch
-from tests.fakes import READ, STALE, FakeClock, Stage, answer, service
+from tests.fakes import READ, STALE, FakeClock, Stage, answer, service, signature_of
 
 
 @dataclass
@@ -87,7 +87,7 @@ def test_keys_of_a_minute_last_through_a_wait_of_a_day() -> None:
     stale: list[str] = []
 
     def answer_to(send: Send) -> Answer:
-        keys = send.signature.credentials.access_key_id
+        keys = signature_of(send).credentials.access_key_id
         expires = expire.setdefault(keys, script.clock.time() + 60)  # they were fetched for this request
         if script.clock.time() >= expires:
             stale.append(keys)

@@ -15,7 +15,7 @@ from airflow_provider_aegis.client.operations import call
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.throttle import SLOWEST, SPEED_UP, Budget, shared_budget
-from tests.fakes import FakeClock, FakeCredentials, Stage, answer, failure, service
+from tests.fakes import FakeClock, FakeCredentials, Stage, answer, failure, service, signature_of
 
 T = TypeVar("T")
 
@@ -141,7 +141,7 @@ def test_keys_that_change_keep_the_budget_of_their_account() -> None:
     keys = Role([Credentials("first", "s", "t"), Credentials("second", "s", "t")])
     stage = Stage(service(credentials=keys), [failure("InvalidSecurityToken.Expired"), answer({})])
     stage.perform(exchange(stage.service, READ))
-    assert [send.signature.credentials.access_key_id for send in stage.sent] == ["first", "second"]
+    assert [signature_of(send).credentials.access_key_id for send in stage.sent] == ["first", "second"]
     assert [account for account, _ in throttle._budgets] == ["account 1"]
 
 

@@ -27,6 +27,7 @@ class Request:
 
     connection: int
     head: bytes
+    body: bytes = b""
 
     @property
     def line(self) -> str:
@@ -155,8 +156,9 @@ class Server:
         received = b""
         while connection.fileno() != -1 and (piece := connection.recv(65536)):
             received += piece
-            if received.endswith(b"\r\n\r\n"):
-                request = Request(number, received)
+            head, end, body = received.partition(b"\r\n\r\n")
+            if end and len(body) == int(Request(number, head + end).headers.get("content-length", 0)):
+                request = Request(number, head + end, body)
                 self.requests.append(request)
                 received = b""
                 self.act(connection, request)

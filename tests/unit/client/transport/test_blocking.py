@@ -11,6 +11,7 @@ import requests
 from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.transport.blocking import BlockingTransport, SignatureAuth
+from tests.fakes import signature_of
 from tests.unit.client.transport.drivers import KEYS, ask, request, service_at
 from tests.unit.client.transport.loopback import Server, tls
 
@@ -52,7 +53,7 @@ def test_nothing_is_left_open(server: Server, certificate: Path) -> None:
 
 def test_the_signature_covers_the_request_as_requests_has_prepared_it() -> None:
     """Signed is what requests is about to send, not what it was told."""
-    signature = request(service_at("http://127.0.0.1:8080")).signature
+    signature = signature_of(request(service_at("http://127.0.0.1:8080")))
     prepared = requests.Request("POST", "http://127.0.0.1:8080/?B=2&A=ä", auth=SignatureAuth(signature)).prepare()
     expected = signature.headers(method="POST", host="127.0.0.1:8080", path="/", query="B=2&A=%C3%A4")
     assert {name: prepared.headers[name] for name in expected} == expected
