@@ -137,6 +137,9 @@ def _send(service: Service, call: Call, url: str, credentials: Credentials, dead
         connect_timeout=min(service.connect_timeout, left),
         read_timeout=min(service.read_timeout, left),
         seconds=left,
+        method=call.method,
+        headers={"content-type": call.content_type} if call.content_type else {},
+        body=call.body,
     )
 
 

@@ -12,9 +12,11 @@ from functools import cached_property
 from typing import Any
 
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.client.signing import canonical_query, flatten
+from airflow_provider_aegis.client.wire import FORM, WireForm
+from airflow_provider_aegis.client.wire_forms import WIRE_FORMS
 
 VERSION = "2018-12-03"
+COMMON_FORM = WireForm()
 READ_BEGINNINGS = ("Describe", "Get", "List", "Query", "Check")
 
 _ACTION = re.compile(r"[A-Z][A-Za-z0-9]*")
@@ -33,6 +35,11 @@ class Operation:
     reads: bool
     repeatable: bool
     items: str | None = None
+
+    @property
+    def wire_form(self) -> WireForm:
+        """How its parameters go onto the wire."""
+        return WIRE_FORMS.get(self.name, COMMON_FORM)
 
     @property
     def ram_actions(self) -> tuple[str, ...]:
@@ -77,20 +84,43 @@ def find_operation(action: str) -> Operation:
 
 @dataclass(frozen=True)
 class Call:
-    """One operation with its parameters, before anything is flattened or signed."""
+    """One operation with its parameters, before anything is flattened or signed; its ``repr`` shows no parameter."""
 
     operation: Operation
-    params: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def method(self) -> str:
+        """The method of HTTP."""
+        return self.operation.wire_form.method
+
+    @property
+    def query(self) -> str:
+        """The canonical query string.
+
+        :raises ConfigurationError: naming a parameter that cannot be sent.
+        """
+        return self._encoded[0]
+
+    @property
+    def body(self) -> bytes:
+        """The body, empty for most operations."""
+        return self._encoded[1]
+
+    @property
+    def content_type(self) -> str | None:
+        """The content type of the body, ``None`` where there is none."""
+        return FORM if self.body else None
 
     @cached_property
-    def query(self) -> str:
-        """The canonical query string, made once however often the call is sent."""
+    def _encoded(self) -> tuple[str, bytes]:
+        """Query and body, made once however often the call is sent."""
         try:
-            return canonical_query(flatten(self.params))
-        except (ValueError, RecursionError) as error:
-            raise ConfigurationError(
-                f"{self.operation.name}: a parameter is nested too deeply, too large a number, or no proper text."
-            ) from error
+            return self.operation.wire_form.encode(self.params)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{self.operation.name}: parameter {error}") from error
+        except RecursionError as error:
+            raise ConfigurationError(f"{self.operation.name}: a parameter is nested too deeply.") from error
 
 
 def call(action: str, **params: Any) -> Call:

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from airflow_provider_aegis.client.errors import ConfigurationError
+
 ALGORITHM = "ACS3-HMAC-SHA256"
+# Sequences that are no lists.
+NO_LISTS = (str, bytes, bytearray, memoryview)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +32,10 @@ class Credentials:
 def flatten(params: Mapping[str, Any]) -> dict[str, str]:
     """Bring parameters into the RPC style's flat form of text.
 
-    :param params: names and values; ``None`` is dropped, a list becomes ``Name.1``, ``Name.2`` …, a dict ``Name.Key``,
-        a boolean lower case, anything else its text. An empty list or dict vanishes.
+    :param params: names and values; ``None`` is dropped, a list or another sequence becomes ``Name.1``, ``Name.2`` …,
+        a dict ``Name.Key``, a boolean lower case, a number its text. An empty list or dict vanishes.
     :return: one text for each name.
+    :raises ConfigurationError: naming a parameter that is anything else.
     """
     flat: dict[str, str] = {}
     for name, value in params.items():
@@ -43,17 +49,40 @@ def _flatten_into(flat: dict[str, str], name: str, value: Any) -> None:
         case None:
             return
         case Mapping():
-            members = value.items()
-        case list() | tuple():
+            members = ((_key(name, key), member) for key, member in value.items())
+        case Sequence() if not isinstance(value, NO_LISTS):
             members = enumerate(value, start=1)
-        case bool():
-            flat[name] = str(value).lower()
-            return
         case _:
-            flat[name] = str(value)
+            flat[name] = _text(name, value)
             return
     for key, member in members:
         _flatten_into(flat, f"{name}.{key}", member)
+
+
+def _key(name: str, key: object) -> str:
+    if isinstance(key, str | int) and not isinstance(key, bool):
+        return _text(name, key)
+    raise ConfigurationError(f"{name} has a key that is no text but {type(key).__name__}.")
+
+
+def _text(name: str, value: object) -> str:
+    try:
+        match value:
+            case bool():
+                return str(value).lower()
+            case str():
+                value.encode()
+                return str.__str__(value)  # the text of a member of an Enum
+            case int():
+                return int.__repr__(value)
+            case float() if math.isfinite(value):
+                return float.__repr__(value)
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"{name} has half a character in it (a lone surrogate).") from None
+    except ValueError:
+        raise ConfigurationError(f"{name} is too large a number.") from None
+    what = f"{value}" if isinstance(value, float) else type(value).__name__
+    raise ConfigurationError(f"{name} is {what}, which cannot be sent: give text, a number, a list or a dict.")
 
 
 def percent_encode(text: str) -> str:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
+from airflow_provider_aegis.client.wire import FORM
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -31,8 +33,19 @@ class Request:
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
-        """The decoded parameters in the order of their arrival; a ``+`` is a space, as the SDKs send it."""
+        """The decoded parameters in the order of their arrival: the query's, then those of a form in the body."""
+        return [*self.query_pairs, *self._form_pairs]
+
+    @property
+    def query_pairs(self) -> list[tuple[str, str]]:
+        """The decoded parameters of the query; a ``+`` is a space, as the SDKs send it."""
         return parse_qsl(self.query, keep_blank_values=True)
+
+    @property
+    def _form_pairs(self) -> list[tuple[str, str]]:
+        if self.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+            return []
+        return parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

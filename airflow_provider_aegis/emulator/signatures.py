@@ -115,7 +115,9 @@ class Gate:
         return claim.access_key_id
 
     def _check_signed_names(self, request: Request, claim: Claim) -> None:
-        needed = {*MUST_BE_SIGNED, TOKEN} if TOKEN in request.headers else {*MUST_BE_SIGNED}
+        needed = {*MUST_BE_SIGNED} | ({TOKEN} & request.headers.keys())
+        if request.body:
+            needed |= {"content-type"} & request.headers.keys()
         if missing := needed - claim.signed:
             raise RefusalError("IncompleteSignature", f"Not signed: {', '.join(sorted(missing))}.")
         if absent := claim.signed - request.headers.keys():
@@ -139,19 +141,18 @@ class Gate:
 
     def _check_digest(self, request: Request, claim: Claim, key: Key) -> None:
         pairs = request.pairs
-        query = dict(pairs)
         payload_hash = request.headers["x-acs-content-sha256"]
         expected = authorization(
             method=request.method,
             path=request.path,
-            query=canonical_query(query),
+            query=canonical_query(dict(request.query_pairs)),
             headers={name: request.headers[name] for name in claim.signed},
             payload_hash=payload_hash,
             credentials=Credentials(claim.access_key_id, key.secret),
         ).rpartition("=")[2]
         hash_fits = hmac.compare_digest(payload_hash.encode(), sha256_hex(request.body).encode())
         # A name given twice could be signed as the one and read as the other.
-        if not (hmac.compare_digest(expected, claim.digest) and hash_fits and len(query) == len(pairs)):
+        if not (hmac.compare_digest(expected, claim.digest) and hash_fits and len(dict(pairs)) == len(pairs)):
             raise RefusalError("SignatureDoesNotMatch")
 
     def _check_nonce(self, nonce: tuple[str, str], monotonic: float) -> None:

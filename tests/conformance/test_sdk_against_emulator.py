@@ -171,6 +171,15 @@ def test_create_virus_scan_once_task(sas: Emulator, sdk: Sdk) -> None:
     ]
 
 
+def test_parameters_in_a_form_are_taken(sas: Emulator, sdk: Sdk) -> None:
+    from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
+
+    with pytest.raises(AlibabaCloudException) as caught:  # it plays no registry
+        sdk("modify_image_registry", id=1, password="p&ss wörd")
+    assert caught.value.code == "InvalidAction.NotFound"
+    assert sas.log[-1].params == {"Id": "1", "Password": "p&ss wörd"}
+
+
 def test_every_operation_was_driven() -> None:
     from airflow_provider_aegis.client.operations import OPERATIONS
 

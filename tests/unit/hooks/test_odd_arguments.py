@@ -30,7 +30,12 @@ ROWS: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "action, a number": (lambda: AegisHook().call(5), "action must be the name of an operation"),  # type: ignore[arg-type]
     "a list in itself": (lambda: AegisHook().call("DescribeX", A=DEEP), "DescribeX: a parameter is nested too deeply"),
-    "half a character": (lambda: AegisHook().call("DescribeX", A="\ud800"), "DescribeX: a parameter"),
+    "half a character": (
+        lambda: AegisHook().call("DescribeX", A="\ud800"),
+        "DescribeX: parameter A has half a character",
+    ),
+    "bytes": (lambda: AegisHook().call("DescribeX", A=[b"x"]), "DescribeX: parameter A.1 is bytes, which cannot be"),
+    "a set": (lambda: AegisHook().call("DescribeX", A={"x"}), "DescribeX: parameter A is set, which cannot be sent"),
     "port, a text": (lambda: parse_host("tds.aliyuncs.com", "x"), "port 'x' is not between"),  # type: ignore[arg-type]
     "port, a fraction": (lambda: parse_host("tds.aliyuncs.com", 1.5), "port 1.5 is not"),  # type: ignore[arg-type]
 }
