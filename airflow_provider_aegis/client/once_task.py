@@ -15,7 +15,7 @@ from typing import Any
 
 import pendulum
 
-from airflow_provider_aegis.client.arguments import as_text, check_text
+from airflow_provider_aegis.client.arguments import as_text, check_id, check_text
 from airflow_provider_aegis.client.errors import ConfigurationError, ConflictError, ProtocolError
 from airflow_provider_aegis.client.operations import Call, call
 from airflow_provider_aegis.client.text import printable
@@ -195,14 +195,14 @@ def generate_once_task(
 def get_once_task_result_info(*, once_task_id: str, once_task_type: str, once_task_name: str | None = None) -> Call:
     """Build a GetOnceTaskResultInfo call.
 
-    :raises ConfigurationError: if an argument is empty.
+    :raises ConfigurationError: if an argument is empty, or the id cannot be one.
     """
     once_task_type = check_text("once_task_type", once_task_type)
     return call(
         "GetOnceTaskResultInfo",
         TaskType=once_task_type,
         TaskName=_name(once_task_name, once_task_type),
-        TaskId=check_text("once_task_id", once_task_id),
+        TaskId=check_id("once_task_id", once_task_id),
     )
 
 
@@ -231,9 +231,9 @@ def _name(once_task_name: str | None, once_task_type: str) -> str:
 def cancel_once_task(once_task_id: str) -> Call:
     """Build a CancelOnceTask call.
 
-    :raises ConfigurationError: if the id is empty.
+    :raises ConfigurationError: if the id is empty, or cannot be one.
     """
-    return call("CancelOnceTask", TaskId=check_text("once_task_id", once_task_id))
+    return call("CancelOnceTask", TaskId=check_id("once_task_id", once_task_id))
 
 
 def param_text(param: Mapping[str, Any] | str | None) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_aegis.client import once_task
-from airflow_provider_aegis.client.arguments import as_text
+from airflow_provider_aegis.client.arguments import as_text, check_id
 from airflow_provider_aegis.client.endpoints import doubt_about_region
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
 from airflow_provider_aegis.client.exchange import Conversation, exchange
@@ -181,8 +181,8 @@ class AegisHook(BaseHook):
             "DescribeOnceTask",
             page_size,
             TaskType=once_task_type,
-            RootTaskId=root_task_id,
-            TaskId=once_task_id,
+            RootTaskId=root_task_id and check_id("root_task_id", root_task_id),
+            TaskId=once_task_id and check_id("once_task_id", once_task_id),
             Source=source,
             StartTimeQuery=start_time,
             EndTimeQuery=end_time,
@@ -212,7 +212,7 @@ class AegisHook(BaseHook):
             "DescribeOnceTaskLeafRecordPage",
             page_size,
             TaskType=once_task_type,
-            TaskId=once_task_id,
+            TaskId=once_task_id and check_id("once_task_id", once_task_id),
             RelateInfo=relate_info,
             StatusList=status_list,
             Source=source,
