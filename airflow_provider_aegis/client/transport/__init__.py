@@ -21,6 +21,7 @@ KEEP_IDLE_SECONDS = 8.0
 READ_SIZE = 64 * 1024
 READ_FILE_SECONDS = 10.0
 TOO_LONG = f"the answer is longer than {MAX_ANSWER_BYTES // 1024 // 1024} MiB"
+LEAVES_HTTP = "the endpoint switches to another protocol"
 
 # Answers come as they are: a compressed one could be far larger than its bytes on the wire.
 HEADERS = {

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from io import BufferedReader, RawIOBase
 from typing import Any
@@ -21,7 +22,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from airflow_provider_aegis.client.errors import UnreachableError, UntrustedEndpointError
-from airflow_provider_aegis.client.transport import tls_context, too_slow
+from airflow_provider_aegis.client.transport import LEAVES_HTTP, tls_context, too_slow
 
 _own = threading.local()
 
@@ -74,6 +75,15 @@ class _Answer(HTTPResponse):
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp = BufferedReader(_Bytes(self.fp.detach(), sock))
+
+    def begin(self) -> None:
+        """Read the head of the answer, and drop the interim ones before it; http.client drops those of status 100."""
+        super().begin()
+        while 100 <= self.status < 200:
+            if self.status == HTTPStatus.SWITCHING_PROTOCOLS:
+                raise HTTPException(LEAVES_HTTP)
+            self.headers = self.msg = None  # type: ignore[assignment]  # as they are before anything is read
+            super().begin()
 
 
 class _Connecting:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
+from http import HTTPStatus
 from typing import TypeVar
 
 import aiohttp
@@ -30,6 +31,7 @@ from airflow_provider_aegis.client.together import Together
 from airflow_provider_aegis.client.transport import (
     HEADERS,
     KEEP_IDLE_SECONDS,
+    LEAVES_HTTP,
     MAX_ANSWER_BYTES,
     MAX_ANSWER_SECONDS,
     READ_FILE_SECONDS,
@@ -135,6 +137,9 @@ async def _fetch(session: aiohttp.ClientSession, send: Send, proxy: str | None) 
                 timeout=_timeouts(send.connect_timeout, send.read_timeout),
             ) as response,
         ):
+            if response.status == HTTPStatus.SWITCHING_PROTOCOLS:  # aiohttp drops all other interim answers
+                response.close()
+                return NoAnswerError(LEAVES_HTTP)
             return Answer(response.status, response.headers, await _read_body(response))
     except SecurityCenterError as error:
         return error
