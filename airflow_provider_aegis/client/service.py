@@ -10,7 +10,8 @@ from typing import Protocol
 from airflow_provider_aegis.client.credentials import CredentialsProvider
 from airflow_provider_aegis.client.endpoints import Endpoint, Site
 
-JITTER = random.Random()
+# It has no state that forked processes would share, which would then all ask at the same moments.
+JITTER = random.SystemRandom()
 
 
 class Clock(Protocol):

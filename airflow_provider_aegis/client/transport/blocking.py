@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import time
 from http.client import HTTPException
@@ -65,7 +66,7 @@ class SignatureAuth(AuthBase):
 
 
 class BlockingTransport:
-    """One kept connection to a service, for one thread.
+    """One kept connection to a service, for one thread; a forked process opens one of its own.
 
     :param service: where the calls go.
     """
@@ -76,6 +77,7 @@ class BlockingTransport:
         self._adapter = BoundedAdapter(service.endpoint.scheme, service.ca_bundle)
         self._proxy = proxy_for(service.endpoint.url)
         self._last_used = time.monotonic()
+        self._process = os.getpid()
 
     def perform(self, conversation: Conversation[T]) -> T:
         """Carry a conversation through and return what it returns."""
@@ -119,6 +121,9 @@ class BlockingTransport:
     def _send(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
         if not send.url.startswith(self._service.endpoint.url):
             return self._send_elsewhere(send)
+        if self._process != os.getpid():  # the connection is the parent's, whose answers would be read here
+            self._adapter = BoundedAdapter(self._service.endpoint.scheme, self._service.ca_bundle)
+            self._process = os.getpid()
         if time.monotonic() - self._last_used > KEEP_IDLE_SECONDS:
             self._adapter.close()
         try:
