@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import errno
-import os
-import ssl
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -81,25 +78,3 @@ def proxy_for(url: str) -> str | None:
             "The proxy that the environment names (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) is no http address of a host."
         )
     return proxy
-
-
-@lru_cache(maxsize=16)
-def tls_context(ca_bundle: str | None) -> ssl.SSLContext:
-    """Return the TLS settings for a connection, built once; the endpoint is always verified.
-
-    :param ca_bundle: path of a file with certificate authorities to trust besides the usual ones.
-    :raises ConfigurationError: if there is no such file, or no certificate in it.
-    """
-    import certifi
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-    name, usual = next(((name, os.environ[name]) for name in names if os.environ.get(name)), ("", certifi.where()))
-    for what, path in ((name, usual), ("ca_bundle", ca_bundle)):
-        if not path:
-            continue
-        try:
-            context.load_verify_locations(**{"capath" if Path(path).is_dir() else "cafile": path})
-        except (OSError, ValueError) as error:  # the second for a path that cannot be one
-            raise ConfigurationError(f"{what} {path!r} cannot be read as PEM certificates: {error}.") from error
-    return context

@@ -39,6 +39,7 @@ from airflow_provider_aegis.client.transport import (
     too_slow,
 )
 from airflow_provider_aegis.client.transport.bounded import BoundedAdapter, within
+from airflow_provider_aegis.client.transport.tls import read_tls_context, trust_changed
 
 T = TypeVar("T")
 
@@ -74,7 +75,7 @@ class BlockingTransport:
     def __init__(self, service: Service) -> None:
         self._service = service
         # A session would read the whole environment for every call, and merge settings that are never set here.
-        self._adapter = BoundedAdapter(service.endpoint.scheme, service.ca_bundle)
+        self._adapter: BoundedAdapter | None = None
         self._proxy = proxy_for(service.endpoint.url)
         self._last_used = time.monotonic()
         self._process = os.getpid()
@@ -102,7 +103,8 @@ class BlockingTransport:
 
     def close(self) -> None:
         """Close the connection."""
-        self._adapter.close()
+        if self._adapter:
+            self._adapter.close()
 
     def __enter__(self) -> BlockingTransport:
         return self
@@ -122,25 +124,45 @@ class BlockingTransport:
         if not send.url.startswith(self._service.endpoint.url):
             return self._send_elsewhere(send)
         if self._process != os.getpid():  # the connection is the parent's, whose answers would be read here
-            self._adapter = BoundedAdapter(self._service.endpoint.scheme, self._service.ca_bundle)
-            self._process = os.getpid()
+            self._adapter, self._process = None, os.getpid()
         if time.monotonic() - self._last_used > KEEP_IDLE_SECONDS:
-            self._adapter.close()
+            self.close()
         try:
-            return _fetch(self._adapter, send, self._proxy)
+            if self._adapter is None:
+                self._adapter = self._open_adapter(send)
+            reply = _fetch(self._adapter, send, self._proxy)
+            if isinstance(reply, UntrustedEndpointError):
+                self._check_trust(self._adapter, send)
+            return reply
+        except SecurityCenterError as error:
+            return error
         finally:
             self._last_used = time.monotonic()
 
     def _send_elsewhere(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
         try:
             proxy = None if send.direct else proxy_for(send.url)
-            adapter = BoundedAdapter(urlsplit(send.url).scheme, self._service.ca_bundle)
-        except ConfigurationError as error:
+            adapter = self._open_adapter(send)
+        except (SecurityCenterError, ConfigurationError) as error:
             return error
         try:
             return _fetch(adapter, send, proxy)
         finally:
             adapter.close()
+
+    def _open_adapter(self, send: Send) -> BoundedAdapter:
+        tls = send.url.startswith("https:")
+        return BoundedAdapter(read_tls_context(self._service.ca_bundle, send.connect_timeout) if tls else None)
+
+    def _check_trust(self, adapter: BoundedAdapter, send: Send) -> None:
+        """Have the certificate authorities read again if they are others by now.
+
+        :raises UnreachableError: if they are, and the next attempt may succeed.
+        """
+        if read_tls_context(self._service.ca_bundle, send.connect_timeout) is not adapter.context:
+            self.close()
+            self._adapter = None
+            raise trust_changed()
 
 
 def _fetch(adapter: BoundedAdapter, send: Send, proxy: str | None) -> Answer | SecurityCenterError:

@@ -22,7 +22,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from airflow_provider_aegis.client.errors import UnreachableError, UntrustedEndpointError
-from airflow_provider_aegis.client.transport import LEAVES_HTTP, tls_context, too_slow
+from airflow_provider_aegis.client.transport import LEAVES_HTTP, too_slow
 
 _own = threading.local()
 
@@ -122,12 +122,12 @@ _POOLS = {"http": _HttpPool, "https": _HttpsPool}
 class BoundedAdapter(HTTPAdapter):
     """Keeps connections as they are above; those to an endpoint over TLS verify by the settings of a connection.
 
-    :param scheme: of the endpoint.
-    :param ca_bundle: path of a file with further certificate authorities to trust.
+    :param context: the TLS settings, for an endpoint that is asked over TLS.
     """
 
-    def __init__(self, scheme: str, ca_bundle: str | None) -> None:
-        self._tls: dict[str, Any] = {"ssl_context": tls_context(ca_bundle)} if scheme == "https" else {}
+    def __init__(self, context: ssl.SSLContext | None) -> None:
+        self.context = context
+        self._tls: dict[str, Any] = {"ssl_context": context} if context else {}
         super().__init__()
 
     def cert_verify(self, *args: Any, **kwargs: Any) -> None:

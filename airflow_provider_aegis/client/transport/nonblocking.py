@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import copy
 import errno
+import ssl
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TypeVar
@@ -41,9 +42,9 @@ from airflow_provider_aegis.client.transport import (
     proxy_for,
     read_file,
     refused_answer,
-    tls_context,
     too_slow,
 )
+from airflow_provider_aegis.client.transport.tls import aread_tls_context, trust_changed
 
 T = TypeVar("T")
 
@@ -58,14 +59,13 @@ class NonblockingTransport:
     """Performs conversations on an event loop.
 
     :param service: where the calls go.
-    :param session: the connections, shared with everything on this loop that talks to the endpoint.
-    :param proxy: address of the proxy that the environment names for the endpoint.
+    :param shared: the connections, shared with everything on this loop that talks to the endpoint.
     """
 
-    def __init__(self, service: Service, session: aiohttp.ClientSession, proxy: str | None) -> None:
+    def __init__(self, service: Service, shared: _Shared) -> None:
         self._service = service
-        self._session = session
-        self._proxy = proxy
+        self._shared = shared
+        self._trusting = not service.endpoint.url.startswith("https:")
 
     async def perform(self, conversation: Conversation[T]) -> T:
         """Carry a conversation through and return what it returns."""
@@ -99,17 +99,38 @@ class NonblockingTransport:
             return copy.copy(error)  # many may have waited for the same keys
 
     async def _send(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
-        if send.url.startswith(self._service.endpoint.url):
-            return await _fetch(self._session, send, self._proxy)
+        if not send.url.startswith(self._service.endpoint.url):
+            return await self._send_elsewhere(send)
+        shared = self._shared
         try:
-            elsewhere = await _open_session(send.url, self._service.ca_bundle, direct=send.direct)
+            if not self._trusting:  # once for each transport, as the files may have changed
+                shared.context = await aread_tls_context(self._service.ca_bundle, send.connect_timeout)
+                self._trusting = True
+            used = shared.context
+            reply = await _fetch(shared, send)
+            if isinstance(reply, UntrustedEndpointError):
+                shared.context = await aread_tls_context(self._service.ca_bundle, send.connect_timeout)
+                if shared.context is not used:
+                    return trust_changed()
+            return reply
+        except SecurityCenterError as error:
+            return error
+
+    async def _send_elsewhere(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
+        try:
+            elsewhere = _open_session(send.url, direct=send.direct)
         except ConfigurationError as error:
             return error
         async with elsewhere.session:
-            return await _fetch(elsewhere.session, send, elsewhere.proxy)
+            try:
+                if send.url.startswith("https:"):
+                    elsewhere.context = await aread_tls_context(self._service.ca_bundle, send.connect_timeout)
+            except (SecurityCenterError, ConfigurationError) as error:
+                return error
+            return await _fetch(elsewhere, send)
 
 
-async def _fetch(session: aiohttp.ClientSession, send: Send, proxy: str | None) -> Answer | SecurityCenterError:
+async def _fetch(shared: _Shared, send: Send) -> Answer | SecurityCenterError:
     url = URL(send.url, encoded=True)
     headers = dict(send.headers)
     if send.signature:
@@ -126,14 +147,15 @@ async def _fetch(session: aiohttp.ClientSession, send: Send, proxy: str | None) 
     try:
         async with (
             timer,
-            session.request(
+            shared.session.request(
                 send.method,
                 url,
                 headers=headers,
                 data=send.body or None,
                 skip_auto_headers=("Content-Type",),
                 allow_redirects=False,
-                proxy=proxy,
+                proxy=shared.proxy,
+                ssl=shared.context,
                 timeout=_timeouts(send.connect_timeout, send.read_timeout),
             ) as response,
         ):
@@ -188,6 +210,8 @@ async def _read_body(response: aiohttp.ClientResponse) -> bytes:
 def _explain(error: Exception) -> SecurityCenterError:
     """Say of an error whether the request can have arrived."""
     what = str(error) or type(error).__name__
+    if isinstance(error, aiohttp.ClientConnectorError):  # its own text shows the TLS settings as an object
+        what = f"{error.host}:{error.port}: {error.os_error}"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return UntrustedEndpointError(f"TLS could not verify the endpoint: {what}")
     if isinstance(error, NOT_SENT):
@@ -199,51 +223,51 @@ def _explain(error: Exception) -> SecurityCenterError:
 
 @dataclass(slots=True)
 class _Shared:
+    """Connections to one endpoint.
+
+    :param proxy: address of the proxy that the environment names for it.
+    :param context: the TLS settings of connections that are opened from now on.
+    """
+
     session: aiohttp.ClientSession
     proxy: str | None
+    context: ssl.SSLContext | bool = True
     users: int = 0
-
-
-@dataclass(slots=True)
-class _Loop:
-    sessions: dict[tuple[str, str | None], _Shared] = field(default_factory=dict)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 _fetches: Together[Credentials] = Together()
 _readings: Together[bytes | OSError] = Together()
-_loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = weakref.WeakKeyDictionary()
+_loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str | None], _Shared]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 @asynccontextmanager
 async def open_transport(service: Service) -> AsyncIterator[NonblockingTransport]:
     """Join this loop's session for the service's endpoint; the last one to leave closes it."""
     loop = asyncio.get_running_loop()
-    mine = _loops.setdefault(loop, _Loop())
+    sessions = _loops.setdefault(loop, {})
     key = (service.endpoint.url, service.ca_bundle)
-    async with mine.lock:
-        if key not in mine.sessions:
-            mine.sessions[key] = await _open_session(*key)
-        shared = mine.sessions[key]
-        shared.users += 1
+    if key not in sessions:
+        sessions[key] = _open_session(service.endpoint.url)
+    shared = sessions[key]
+    shared.users += 1
     try:
-        yield NonblockingTransport(service, shared.session, shared.proxy)
+        yield NonblockingTransport(service, shared)
     finally:
         shared.users -= 1
         if not shared.users:
-            del mine.sessions[key]
-            if not mine.sessions and not mine.lock.locked():
+            del sessions[key]
+            if not sessions:
                 _loops.pop(loop, None)
             await shared.session.close()
 
 
-async def _open_session(url: str, ca_bundle: str | None, *, direct: bool = False) -> _Shared:
-    # Loading the certificate authorities takes long enough to hold up everything else on the loop.
-    context = await asyncio.to_thread(tls_context, ca_bundle) if url.startswith("https:") else True
+def _open_session(url: str, *, direct: bool = False) -> _Shared:
     # aiohttp's own reading of the environment would also look for a netrc, and refuse a call that has one.
     proxy = None if direct else proxy_for(url)
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=context, keepalive_timeout=KEEP_IDLE_SECONDS, limit=0),
+        connector=aiohttp.TCPConnector(keepalive_timeout=KEEP_IDLE_SECONDS, limit=0),
         headers=HEADERS,
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),

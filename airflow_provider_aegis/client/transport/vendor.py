@@ -22,6 +22,7 @@ from airflow_provider_aegis.client.errors import (
 from airflow_provider_aegis.client.transport import proxy_for
 from airflow_provider_aegis.client.transport.blocking import fetch
 from airflow_provider_aegis.client.transport.bounded import BoundedAdapter
+from airflow_provider_aegis.client.transport.tls import tls_context
 
 # Instance metadata; like every service on the machine itself or its link it is never asked through a proxy.
 METADATA = "100.100.100.200"
@@ -69,7 +70,7 @@ def perform(url: str, request: Any, options: dict[str, Any], rules: Rules) -> An
     for secret in (*queried, request.headers.get(SECRET_HEADER), bearer, *posted):
         if secret and rules.on_secret:
             rules.on_secret(secret)
-    adapter = BoundedAdapter(parts.scheme, rules.ca_bundle)
+    adapter = BoundedAdapter(tls_context(rules.ca_bundle) if parts.scheme == "https" else None)
     try:
         answer = fetch(
             adapter,

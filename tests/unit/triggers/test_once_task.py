@@ -174,7 +174,7 @@ def test_many_waits_share_one_session(sas: Emulator) -> None:
         waiting = [asyncio.create_task(events(trigger(once_task_id))) for once_task_id in ids]
         await until_asked(sas)
         (mine,) = nonblocking._loops.values()
-        sessions = len(mine.sessions)
+        sessions = len(mine)
         for (event,) in await asyncio.gather(*waiting):
             assert event["outcome"] == "success"
         return sessions

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_aegis.client.transport import tls_context
 from tests.unit.client.transport.drivers import Blocking, Driver, Nonblocking
 from tests.unit.client.transport.loopback import Server, make_certificate
 
@@ -17,7 +16,6 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    tls_context.cache_clear()
 
 
 @pytest.fixture(params=[Blocking(), Nonblocking()], ids=["blocking", "nonblocking"])

@@ -5,11 +5,9 @@ from __future__ import annotations
 import gc
 from pathlib import Path
 
-import pytest
 import requests
 
 from airflow_provider_aegis.client.answers import Answer
-from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.transport.blocking import BlockingTransport, SignatureAuth
 from tests.fakes import signature_of
 from tests.unit.client.transport.drivers import KEYS, ask, request, service_at
@@ -32,11 +30,6 @@ def test_closing_twice_is_no_harm(server: Server) -> None:
     transport.perform(ask(service))
     transport.close()
     transport.close()
-
-
-def test_a_bad_ca_bundle_is_told_when_the_transport_is_made(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="ca_bundle"):
-        BlockingTransport(service_at("https://tds.example", ca_bundle=str(tmp_path / "nothing")))
 
 
 def test_nothing_is_left_open(server: Server, certificate: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import shutil
 import threading
 import weakref
 from collections import Counter
@@ -70,7 +71,7 @@ def test_many_who_come_at_once_open_one_session() -> None:
 
         async def join() -> None:
             async with open_transport(service) as transport:
-                sessions.add(id(transport._session))
+                sessions.add(id(transport._shared.session))
                 await inside.wait()
 
         await asyncio.gather(*(join() for _ in range(50)))
@@ -100,7 +101,7 @@ def test_another_endpoint_or_another_ca_bundle_is_another_session(certificate: P
 
     async def run() -> None:
         async with open_transport(services[0]) as a, open_transport(services[1]) as b, open_transport(services[2]) as c:
-            assert len({id(transport._session) for transport in (a, b, c)}) == 3
+            assert len({id(transport._shared.session) for transport in (a, b, c)}) == 3
 
     asyncio.run(run())
 
@@ -139,15 +140,20 @@ def test_who_fails_inside_leaves_like_everybody_else(server: Server) -> None:
     asyncio.run(run())
 
 
-def test_who_cannot_open_a_session_can_try_again(tmp_path: Path) -> None:
-    service = service_at("https://tds.example", ca_bundle=str(tmp_path / "nothing"))
+def test_who_cannot_read_the_ca_bundle_can_try_again(tmp_path: Path, certificate: Path) -> None:
+    bundle = tmp_path / "bundle.pem"
 
-    async def run() -> None:
-        for _ in range(2):
-            with pytest.raises(ConfigurationError):
-                await open_transport(service).__aenter__()
+    async def run(service: Service) -> None:
+        async with open_transport(service) as transport:
+            for _ in range(2):
+                with pytest.raises(ConfigurationError):
+                    await transport.perform(ask(service))
+            await asyncio.to_thread(shutil.copy, certificate, bundle)
+            (outcome,) = await transport.perform(ask(service))
+            assert isinstance(outcome, Answer)
 
-    asyncio.run(run())
+    with Server(context=tls(certificate)) as server:
+        asyncio.run(run(service_at(f"https://{server.address}", ca_bundle=str(bundle))))
 
 
 def test_nothing_is_left_open(server: Server, certificate: Path) -> None:
