@@ -6,6 +6,7 @@ hold its reader for ever. And what goes wrong before a connection stands is told
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 import time
@@ -20,9 +21,11 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
+from urllib3.util.connection import create_connection
 
 from airflow_provider_aegis.client.errors import UnreachableError, UntrustedEndpointError
 from airflow_provider_aegis.client.transport import LEAVES_HTTP, too_slow
+from airflow_provider_aegis.client.transport.names import look_up
 
 _own = threading.local()
 
@@ -90,14 +93,40 @@ class _Connecting:
     """Says of what it raises that nothing was sent."""
 
     response_class: Any = _Answer
+    host: str
+    port: int
+    timeout: Any
+    source_address: tuple[str, int] | None
+    socket_options: Any
 
     def connect(self) -> None:
         try:
             super().connect()  # type: ignore[misc]
         except ssl.SSLCertVerificationError as error:
             raise UntrustedEndpointError(f"TLS could not verify the endpoint: {error}") from error
-        except (OSError, HTTPError, HTTPException) as error:
+        except (OSError, HTTPError, HTTPException, UnicodeError) as error:
             raise UnreachableError(f"no connection came about: {error}") from error
+
+    def _new_conn(self) -> socket.socket:
+        """Connect as urllib3 does, but within the time-out, which there begins anew with every address of the host."""
+        until = time.monotonic() + self.timeout
+        try:
+            addresses = look_up(self.host, self.port).result(self.timeout)
+        except TimeoutError:
+            raise TimeoutError(f"{self.host} was not looked up within {self.timeout:.3g} s") from None
+        failure = OSError(f"{self.host} has no address")
+        for tried, (*_, address) in enumerate(addresses):
+            share = (until - time.monotonic()) / (len(addresses) - tried)
+            try:
+                found = create_connection(
+                    (address[0], self.port), max(share, 0.001), self.source_address, self.socket_options
+                )
+            except OSError as error:
+                failure = error
+            else:
+                found.settimeout(max(until - time.monotonic(), 0.001))
+                return found
+        raise failure
 
 
 class _HttpConnection(_Connecting, HTTPConnection):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import errno
+import socket
 import ssl
 import weakref
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ from http import HTTPStatus
 from typing import TypeVar
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from airflow_provider_aegis.client.answers import Answer
@@ -44,6 +46,7 @@ from airflow_provider_aegis.client.transport import (
     refused_answer,
     too_slow,
 )
+from airflow_provider_aegis.client.transport.names import look_up
 from airflow_provider_aegis.client.transport.tls import aread_tls_context, trust_changed
 
 T = TypeVar("T")
@@ -221,6 +224,22 @@ def _explain(error: Exception) -> SecurityCenterError:
     return NoAnswerError(f"the request was sent and no answer came back: {what}")
 
 
+class _Resolver(AbstractResolver):
+    """Looks names up outside of the loop's own few threads, for which a loop that ends would wait."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        return [
+            ResolveResult(hostname=host, host=address[0], port=port, family=kind, proto=proto, flags=numeric)
+            for kind, _, proto, _, address in await asyncio.wrap_future(look_up(host, port, family))
+        ]
+
+    async def close(self) -> None:
+        """Do nothing: no look-up can be broken off."""
+
+
 @dataclass(slots=True)
 class _Shared:
     """Connections to one endpoint.
@@ -267,7 +286,7 @@ def _open_session(url: str, *, direct: bool = False) -> _Shared:
     # aiohttp's own reading of the environment would also look for a netrc, and refuse a call that has one.
     proxy = None if direct else proxy_for(url)
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(keepalive_timeout=KEEP_IDLE_SECONDS, limit=0),
+        connector=aiohttp.TCPConnector(resolver=_Resolver(), keepalive_timeout=KEEP_IDLE_SECONDS, limit=0),
         headers=HEADERS,
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),

@@ -11,11 +11,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from airflow_provider_aegis.client.answers import Answer
-from airflow_provider_aegis.client.errors import ConfigurationError, UnreachableError
+from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.exchange import Authenticate, Conversation
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.signing import Credentials
@@ -278,20 +277,3 @@ def test_requests_of_one_loop_are_under_way_at_the_same_time() -> None:
     with Server(act) as server:
         outcomes = asyncio.run(run(service_at(f"http://{server.address}")))
     assert all(isinstance(outcome, Answer) for (outcome,) in outcomes)
-
-
-def test_a_name_that_is_looked_up_for_ever_ends_in_the_connect_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def look_up(*_: object, **__: object) -> list[Any]:
-        await asyncio.Event().wait()
-        return []
-
-    monkeypatch.setattr(aiohttp.resolver.DefaultResolver, "resolve", look_up)
-    service = service_at("https://tds.example")
-
-    async def run() -> list[Any]:
-        async with open_transport(service) as transport, asyncio.timeout(0.5):
-            return await transport.perform(ask(service, connect_timeout=0.05))
-
-    # Really waits for the time-out, which aiohttp leaves to the loop.
-    (outcome,) = asyncio.run(run())
-    assert isinstance(outcome, UnreachableError)
