@@ -261,6 +261,10 @@ class AegisHook(BaseHook):
             self._transport.close()
             self._transport = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Copy neither the connection to the service nor the secrets: a copy reads the Airflow connection itself."""
+        return {name: value for name, value in vars(self).items() if name != "service"} | {"_transport": None}
+
     def __enter__(self) -> AegisHook:
         return self
 
