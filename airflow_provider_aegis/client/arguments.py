@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from airflow_provider_aegis.client.errors import ConfigurationError
+
+# Beyond it clocks and dates overflow.
+CENTURY = 100 * 365 * 86400
 
 
 def as_text(name: str, value: object) -> str:
@@ -46,3 +51,28 @@ def check_id(name: str, value: object) -> str:
         f"{name} must be the id of a scan, not {what}. A task that waits for its scan returns the payload: "
         f'take the XCom with the key once_task_id, as in XComArg(scan, key="once_task_id").'
     )
+
+
+def plain_seconds(value: object) -> object:
+    """Return a timedelta as its seconds, and anything else as it is."""
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+def as_seconds(name: str, value: object, *, zero: bool = False) -> float:
+    """Return a number of seconds or a timedelta as seconds.
+
+    :param name: of the argument, as the error is to have it.
+    :param zero: whether it may be 0.
+    :raises ConfigurationError: if it is anything else, negative, not finite, or more than a century.
+    """
+    seconds = plain_seconds(value)
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise ConfigurationError(
+            f"{name} must be a number of seconds or a timedelta, as 30 or timedelta(seconds=30), "
+            f"not {type(value).__name__}."
+        )
+    if (seconds > 0 or (zero and seconds == 0)) and seconds <= CENTURY:
+        return float(seconds)
+    least = "at least 0" if zero else "more than 0"
+    given = f"{seconds:g}" if isinstance(seconds, float) or abs(seconds) < CENTURY else "more than a century"
+    raise ConfigurationError(f"{name} must be {least} seconds and at most a century, not {given}.")

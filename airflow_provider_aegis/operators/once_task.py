@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
 
+from airflow_provider_aegis.client.arguments import as_seconds
 from airflow_provider_aegis.client.errors import ConflictError, SecurityCenterError, from_dict
 from airflow_provider_aegis.client.exchange import exchange
 from airflow_provider_aegis.client.once_task import generate_once_task, get_once_task_result_info
@@ -93,8 +94,9 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
     :param region: wins over the connection's region, as ``cn-hangzhou`` (templated).
     :param wait_for_completion: wait for the end; otherwise the task is done once the scan is started.
     :param deferrable: wait in the triggerer, without a worker.
-    :param poll_interval: seconds between two reads at the least.
-    :param max_poll_interval: seconds between two reads at the most, while the progress tells that the end is far.
+    :param poll_interval: seconds, or a timedelta, between two reads at the least.
+    :param max_poll_interval: seconds, or a timedelta, between two reads at the most, while the progress tells that the
+        end is far.
     :param timeout: how long the task waits in all, seconds or a timedelta; never for ever.
     :param on_conflict: what to do if the service cannot start the scan now, because one of its kind runs, ran a moment
         ago, or ten run in the account. ``wait`` until it can; ``adopt`` the one of its kind, whose id then goes to
@@ -127,8 +129,8 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
         region: str | None = None,
         wait_for_completion: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poll_interval: float = 30.0,
-        max_poll_interval: float = 300.0,
+        poll_interval: float | timedelta = 30.0,
+        max_poll_interval: float | timedelta = 300.0,
         timeout: float | timedelta = timedelta(hours=12),
         on_conflict: str = "wait",
         cancel_on_kill: bool = True,
@@ -144,16 +146,14 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
         self.region = region
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
-        self.poll_interval = poll_interval
-        self.max_poll_interval = max(max_poll_interval, poll_interval)
-        self.timeout = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+        self.poll_interval = as_seconds("poll_interval", poll_interval)
+        self.max_poll_interval = max(as_seconds("max_poll_interval", max_poll_interval), self.poll_interval)
+        self.timeout = as_seconds("timeout", timeout)
         self.on_conflict = on_conflict
         self.cancel_on_kill = cancel_on_kill
         self.cancel_on_timeout = cancel_on_timeout
         if on_conflict not in ON_CONFLICT:
             raise ValueError(f"on_conflict must be one of {', '.join(ON_CONFLICT)}, not {on_conflict!r}.")
-        if not (poll_interval > 0 and self.timeout > 0):
-            raise ValueError("poll_interval and timeout must be positive.")
         self._scan: Scan | None = None
         self._timed_out = False
 

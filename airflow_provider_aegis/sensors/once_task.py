@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -19,11 +19,12 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from airflow_provider_aegis.client.arguments import as_seconds
 from airflow_provider_aegis.client.errors import SecurityCenterError
 from airflow_provider_aegis.client.exchange import exchange
 from airflow_provider_aegis.client.once_task import OnceTaskResult, get_once_task_result_info
 from airflow_provider_aegis.client.pace import Pace, Sample
-from airflow_provider_aegis.client.watch import DEFAULT_UNKNOWN_GRACE, Ending, Outcome, Watcher
+from airflow_provider_aegis.client.watch import DEFAULT_UNKNOWN_GRACE, LAST_READ_SECONDS, Ending, Outcome, Watcher
 from airflow_provider_aegis.exceptions import bad_ending, read_event
 from airflow_provider_aegis.hooks.connection import CONN_NAME
 from airflow_provider_aegis.operators.base import AegisTask
@@ -52,11 +53,14 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
     :param aegis_conn_id: id of the connection (templated).
     :param region: wins over the connection's region, as ``cn-hangzhou`` (templated).
     :param fail_on_timeout: whether TIMEOUT fails; otherwise the payload is pushed, and the DAG can branch on it.
-    :param unknown_task_grace: seconds for which Security Center need not know the task.
+    :param unknown_task_grace: seconds, or a timedelta, for which Security Center need not know the task.
     :param deferrable: wait in the triggerer, without a worker.
-    :param first_poll_delay: seconds from deferring to the triggerer's first read.
-    :param max_wait: seconds between two reads at the most, while the scan's progress tells that its end is far;
-        ``poke_interval`` is the least.
+    :param first_poll_delay: seconds, or a timedelta, from deferring to the triggerer's first read.
+    :param poke_interval: seconds, or a timedelta, between two reads at the least.
+    :param max_wait: seconds, or a timedelta, between two reads at the most, while the scan's progress tells that its
+        end is far; 300 where it is not given.
+    :param timeout: seconds, or a timedelta, from the first read until the wait is over, reschedules included; 0 reads
+        once, and Airflow's ``[sensors] default_timeout`` counts where it is not given. A read under way is broken off.
     :return: the payload of the last answer, as the API names it (``TaskInfo``, ``FinishCount`` …).
     :raises AirflowFailException: from an :class:`~airflow_provider_aegis.exceptions.OnceTaskError`, for a bad ending.
     :raises AirflowSensorTimeout: when ``timeout`` has passed.
@@ -75,22 +79,33 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
         aegis_conn_id: str = CONN_NAME,
         region: str | None = None,
         fail_on_timeout: bool = True,
-        unknown_task_grace: float = DEFAULT_UNKNOWN_GRACE,
+        unknown_task_grace: float | timedelta = DEFAULT_UNKNOWN_GRACE,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        first_poll_delay: float = FIRST_POLL_DELAY,
+        first_poll_delay: float | timedelta = FIRST_POLL_DELAY,
+        poke_interval: float | timedelta = 60.0,
+        max_wait: float | timedelta | None = None,
+        timeout: float | timedelta | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        if timeout is None:
+            timeout = conf.getfloat("sensors", "default_timeout", fallback=7 * 86400.0)
+        super().__init__(
+            poke_interval=as_seconds("poke_interval", poke_interval),
+            max_wait=None if max_wait is None else as_seconds("max_wait", max_wait),
+            timeout=as_seconds("timeout", timeout, zero=True),
+            **kwargs,
+        )
         self.once_task_id = once_task_id
         self.once_task_type = once_task_type
         self.once_task_name = once_task_name
         self.aegis_conn_id = aegis_conn_id
         self.region = region
         self.fail_on_timeout = fail_on_timeout
-        self.unknown_task_grace = unknown_task_grace
+        self.unknown_task_grace = as_seconds("unknown_task_grace", unknown_task_grace, zero=True)
         self.deferrable = deferrable
-        self.first_poll_delay = first_poll_delay
+        self.first_poll_delay = as_seconds("first_poll_delay", first_poll_delay, zero=True)
         self._samples: list[Sample] = []
+        self._shown: tuple[str | None, str | None] | None = None
 
     def execute(self, context: Context) -> Any:
         """Wait until the task is over, in whichever mode."""
@@ -99,8 +114,7 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
                 return super().execute(context)
             if isinstance(first := self._leniently(lambda: self.poke(context)), PokeReturnValue):
                 return first.xcom_value
-        deadline = time.time() + min(self.timeout, self._execution_seconds)
-        self.defer(trigger=self._trigger(deadline), method_name="execute_complete", timeout=None)
+        self.defer(trigger=self._trigger(self._deadline), method_name="execute_complete", timeout=None)
         return None
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
@@ -114,31 +128,37 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
         )
         if not self._samples:
             self._begin(context)
-        now = time.time()
+        now, service = time.time(), self.hook.service
+        # As in the triggerer, the read at the deadline has a little time of its own: the scan may just have ended.
+        until = service.clock.monotonic() + max(self._deadline - now, LAST_READ_SECONDS)
         try:
-            payload = self.hook.perform(exchange(self.hook.service, call))
+            payload = self.hook.perform(exchange(service, call, deadline=until))
         except SecurityCenterError as error:
             if not error.transient:
                 return PokeReturnValue(True, self._conclude(context, Ending(Outcome.ERROR, error=error)))
             self._watcher.note_trouble(error)
-            self.show_request(context, error=error)
+            self._show_change(context, error=error)
             return False
         if outcome := self._watcher.judge(payload, now):
             return PokeReturnValue(True, self._conclude(context, Ending(outcome, payload)))
         self._samples.append(Sample(now - self._began, OnceTaskResult(payload).progress))
-        self._store_memory(context)
-        self.show_request(context, payload=payload)
+        self._store_memory()
+        self._show_change(context, payload=payload)
         return False
 
     def _begin(self, context: Context) -> None:
         """Start the memory of this wait, or find it again after a reschedule."""
+        now = time.time()
         first = self._first_reschedule(context) if self.reschedule else None
-        self._began = first.timestamp() if first else time.time()
+        self._began = first.timestamp() if first else now
+        # Airflow counts `execution_timeout` anew after each reschedule, and `timeout` from the first read.
+        self._deadline = min(self._began + self.timeout, now + self._execution_seconds)
         self._samples = [Sample(0.0, 0.0)]
         self._watcher = Watcher(self.unknown_task_grace)
+        self._store = cast("Any", context.get("task_state_store") if self.reschedule else None)
+        self._stored: float | None = None if self._store is None else self._store.get(UNKNOWN_SINCE)
         if first:
-            store: Any = context.get("task_state_store")
-            self._watcher.unknown_since = self._began if store is None else store.get(UNKNOWN_SINCE)
+            self._watcher.unknown_since = self._began if self._store is None else self._stored
         self.show_console(context)
 
     def _first_reschedule(self, context: Context) -> datetime | None:
@@ -152,14 +172,24 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
         key = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
         return cast("datetime | None", look(**key, try_number=first_try))
 
-    def _store_memory(self, context: Context) -> None:
-        store = context.get("task_state_store") if self.reschedule else None
-        if store is None:
+    def _store_memory(self) -> None:
+        since = self._watcher.unknown_since
+        if self._store is None or since == self._stored:
             return
-        if self._watcher.unknown_since is None:
-            store.delete(UNKNOWN_SINCE)
+        if since is None:
+            self._store.delete(UNKNOWN_SINCE)
         else:
-            store.set(UNKNOWN_SINCE, self._watcher.unknown_since)
+            self._store.set(UNKNOWN_SINCE, since)
+        self._stored = since
+
+    def _show_change(
+        self, context: Context, *, payload: Mapping[str, Any] | None = None, error: SecurityCenterError | None = None
+    ) -> None:
+        """Put the link to the diagnosis of a request into the UI if it told something new."""
+        shown = self._watcher.status, error.code if error else None
+        if shown != self._shown:
+            self.show_request(context, payload=payload, error=error)
+            self._shown = shown
 
     def _get_next_poke_interval(
         self, started_at: datetime | float, run_duration: Callable[[], float], poke_count: int
@@ -167,7 +197,10 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
         """Keep the same pace as the trigger, unless the user asked for Airflow's exponential back-off."""
         if self.exponential_backoff:
             return float(super()._get_next_poke_interval(started_at, run_duration, poke_count))
-        return self._pace.next_delay(self._samples, self.hook.service.rng.random())
+        delay = self._pace.next_delay(self._samples, self.hook.service.rng.random())
+        # The last read is at the deadline. Airflow 3.3.2 can lose a task that is rescheduled within a moment.
+        least = self.poke_interval if self.reschedule else 0.0
+        return min(delay, max(self.timeout - run_duration(), least))
 
     @property
     def _pace(self) -> Pace:

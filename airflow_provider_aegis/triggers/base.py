@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
+import math
 import time
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
 from airflow.triggers.base import BaseTrigger
 
-from airflow_provider_aegis.client.errors import UnreachableError
+from airflow_provider_aegis.client.errors import ConfigurationError, UnreachableError
 from airflow_provider_aegis.client.exchange import Conversation
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.together import Together
@@ -69,5 +70,12 @@ class AegisTrigger(BaseTrigger):
         return service
 
     def monotonic_deadline(self, service: Service) -> float | None:
-        """Return the deadline on the service's monotonic clock."""
-        return None if self.deadline is None else service.clock.monotonic() + self.deadline - time.time()
+        """Return the deadline on the service's monotonic clock.
+
+        :raises ConfigurationError: if it is not a number.
+        """
+        if self.deadline is None:
+            return None
+        if not isinstance(self.deadline, int | float) or math.isnan(self.deadline):
+            raise ConfigurationError(f"deadline must be UNIX epoch seconds, not {self.deadline!r:.40}.")
+        return service.clock.monotonic() + self.deadline - time.time()

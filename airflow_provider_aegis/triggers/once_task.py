@@ -6,10 +6,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from airflow.triggers.base import TriggerEvent
 
+from airflow_provider_aegis.client.arguments import as_seconds, plain_seconds
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
 from airflow_provider_aegis.client.exchange import Conversation, exchange
 from airflow_provider_aegis.client.once_task import cancel_once_task, generate_once_task, get_once_task_result_info
@@ -38,10 +40,10 @@ class AegisOnceTaskTrigger(AegisTrigger):
     :param once_task_name: the type where it is not given.
     :param aegis_conn_id: id of the connection.
     :param region: wins over the connection's region.
-    :param poll_interval: seconds between two reads at the least.
-    :param max_poll_interval: seconds between two reads at the most.
-    :param first_poll_delay: seconds before the first read.
-    :param unknown_task_grace: seconds for which Security Center need not know the scan.
+    :param poll_interval: seconds, or a timedelta, between two reads at the least.
+    :param max_poll_interval: seconds, or a timedelta, between two reads at the most.
+    :param first_poll_delay: seconds, or a timedelta, before the first read.
+    :param unknown_task_grace: seconds, or a timedelta, for which Security Center need not know the scan.
     :param deadline: UNIX epoch seconds after which the wait is over.
     :param ours: whether the task started the scan; no other one is ever cancelled.
     :param cancel_on_kill: whether the scan is cancelled when a user ends the task.
@@ -56,10 +58,10 @@ class AegisOnceTaskTrigger(AegisTrigger):
         once_task_name: str | None = None,
         aegis_conn_id: str,
         region: str | None = None,
-        poll_interval: float = 30.0,
-        max_poll_interval: float = 300.0,
-        first_poll_delay: float = FIRST_POLL_DELAY,
-        unknown_task_grace: float = DEFAULT_UNKNOWN_GRACE,
+        poll_interval: float | timedelta = 30.0,
+        max_poll_interval: float | timedelta = 300.0,
+        first_poll_delay: float | timedelta = FIRST_POLL_DELAY,
+        unknown_task_grace: float | timedelta = DEFAULT_UNKNOWN_GRACE,
         deadline: float | None = None,
         ours: bool = False,
         cancel_on_kill: bool = False,
@@ -71,10 +73,10 @@ class AegisOnceTaskTrigger(AegisTrigger):
         self.once_task_name = once_task_name
         self.aegis_conn_id = aegis_conn_id
         self.region = region
-        self.poll_interval = poll_interval
-        self.max_poll_interval = max_poll_interval
-        self.first_poll_delay = first_poll_delay
-        self.unknown_task_grace = unknown_task_grace
+        self.poll_interval = plain_seconds(poll_interval)
+        self.max_poll_interval = plain_seconds(max_poll_interval)
+        self.first_poll_delay = plain_seconds(first_poll_delay)
+        self.unknown_task_grace = plain_seconds(unknown_task_grace)
         self.deadline = deadline
         self.ours = ours
         self.cancel_on_kill = cancel_on_kill
@@ -114,10 +116,12 @@ class AegisOnceTaskTrigger(AegisTrigger):
             get_once_task_result_info(
                 once_task_id=self.once_task_id, once_task_type=self.once_task_type, once_task_name=self.once_task_name
             ),
-            pace=Pace(self.poll_interval, self.max_poll_interval),
+            pace=Pace(
+                as_seconds("poll_interval", self.poll_interval), as_seconds("max_poll_interval", self.max_poll_interval)
+            ),
             deadline=self.monotonic_deadline(service),
-            first_delay=self.first_poll_delay,
-            watcher=Watcher(self.unknown_task_grace),
+            first_delay=as_seconds("first_poll_delay", self.first_poll_delay, zero=True),
+            watcher=Watcher(as_seconds("unknown_task_grace", self.unknown_task_grace, zero=True)),
             ride_out_all=self.ride_out_all,
         )
 
@@ -136,7 +140,7 @@ class AegisVacancyTrigger(AegisTrigger):
     :param once_task_name: the type where it is not given.
     :param aegis_conn_id: id of the connection.
     :param region: wins over the connection's region.
-    :param delay: seconds between two looks.
+    :param delay: seconds, or a timedelta, between two looks.
     :param deadline: UNIX epoch seconds after which the wait is over.
     :param waits: how often the task has waited before.
     """
@@ -148,7 +152,7 @@ class AegisVacancyTrigger(AegisTrigger):
         once_task_name: str | None = None,
         aegis_conn_id: str,
         region: str | None = None,
-        delay: float = 30.0,
+        delay: float | timedelta = 30.0,
         deadline: float | None = None,
         waits: int = 0,
     ) -> None:
@@ -157,7 +161,7 @@ class AegisVacancyTrigger(AegisTrigger):
         self.once_task_name = once_task_name
         self.aegis_conn_id = aegis_conn_id
         self.region = region
-        self.delay = delay
+        self.delay = plain_seconds(delay)
         self.deadline = deadline
         self.waits = waits
 
@@ -173,5 +177,5 @@ class AegisVacancyTrigger(AegisTrigger):
 
     def _await_vacancy(self, service: Service) -> Conversation[bool]:
         request = generate_once_task(once_task_type=self.once_task_type, once_task_name=self.once_task_name)
-        deadline = self.monotonic_deadline(service)
-        return await_vacancy(service, request, first_delay=self.delay, deadline=deadline)
+        delay, deadline = as_seconds("delay", self.delay), self.monotonic_deadline(service)
+        return await_vacancy(service, request, first_delay=delay, deadline=deadline)

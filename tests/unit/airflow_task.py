@@ -47,11 +47,13 @@ class FakeTask:
     :ivar store: the task state store; ``None`` as below Airflow 3.3.
     :ivar xcoms: what was pushed since the last try began.
     :ivar state: how Airflow says that the task instance stands; ``None`` for a deleted one.
+    :ivar pushed: the key of every push, in their order.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.store: FakeStore | None = FakeStore()
         self.xcoms: dict[str, Any] = {}
+        self.pushed: list[str] = []
         self.max_tries = 2
         self.clear_number = 0
         self.state: str | None = "running"
@@ -77,7 +79,7 @@ class FakeTask:
             map_index=-1,
             max_tries=self.max_tries,
             get_task_states=self._states,
-            xcom_push=lambda key, value: self.xcoms.update({key: json.loads(json.dumps(value))}),
+            xcom_push=self._push,
         )
         if not AIRFLOW_2:
             ti.get_first_reschedule_date = lambda context: self.first_reschedule
@@ -90,6 +92,10 @@ class FakeTask:
         assert (dag_id, task_ids, run_ids, map_index) == ("dag", ["task"], ["run"], -1)
         with channel:
             return {} if self.state is None else {"run": {"task": self.state}}
+
+    def _push(self, key: str, value: Any) -> None:
+        self.pushed.append(key)
+        self.xcoms[key] = json.loads(json.dumps(value))
 
     def run(self, make: Make) -> Any:
         """Carry one try through, deferrals and reschedules included, each step with an operator made anew.
