@@ -34,7 +34,7 @@ def put(monkeypatch: pytest.MonkeyPatch) -> Put:
     from sqlalchemy.orm import Session
     from sqlalchemy.pool import StaticPool
 
-    import_all_models()
+    import_all_models()  # type: ignore[no-untyped-call]
     engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
     tables: list[Table] = [TaskStateStoreModel.__table__, TaskInstance.__table__]
     for table in tables:

@@ -19,7 +19,7 @@ def pickled(hook: AegisHook) -> AegisHook:
     written = pickle.dumps(hook)
     assert SECRET.encode() not in written
     assert TOKEN.encode() not in written
-    loaded: AegisHook = pickle.loads(written)  # noqa: S301  (written just above)
+    loaded: AegisHook = pickle.loads(written)
     return loaded
 
 
