@@ -32,6 +32,10 @@ class OnceTaskDeadlineError(OnceTaskError):
     """The task's own deadline passed before the scan was over."""
 
 
+class TaskKilledError(AirflowException):
+    """The task was told to stop before its scan was started."""
+
+
 class MalformedEventError(RuntimeError):
     """The trigger's event is missing, or not one that this provider sends; ``soft_fail`` does not hide that."""
 

@@ -80,6 +80,11 @@ RULES: tuple[RetryRule, ...] = (
         reason="the scan ended badly; another one may not",
     ),
     RetryRule(
+        exception=exceptions.TaskKilledError,
+        action=RetryAction.DEFAULT,
+        reason="its process was stopped; the next one starts the scan",
+    ),
+    RetryRule(
         exception=[
             errors.ClockError,  # another worker's clock may be right
             errors.ProtocolError,  # a proxy that answers for the service may stop doing so

@@ -18,8 +18,6 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from airflow.providers.common.compat.sdk import AirflowException
-
 from airflow_provider_aegis.client.errors import (
     ConfigurationError,
     ConflictError,
@@ -38,6 +36,7 @@ from airflow_provider_aegis.client.once_task import OnceTaskResult, Phase, cance
 from airflow_provider_aegis.client.operations import Call
 from airflow_provider_aegis.client.submit import cancel_submitted, snapshot, submit
 from airflow_provider_aegis.client.watch import DEFAULT_UNKNOWN_GRACE
+from airflow_provider_aegis.exceptions import TaskKilledError
 from airflow_provider_aegis.hooks.aegis import AegisHook
 from airflow_provider_aegis.operators.submission import (
     Plan,
@@ -63,10 +62,6 @@ HANDLER_SECONDS = 1.0
 REPLACE_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
-
-
-class TaskKilledError(AirflowException):
-    """The task was told to stop before its scan was started."""
 
 
 class Scan:

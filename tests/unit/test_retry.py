@@ -45,6 +45,7 @@ DECISIONS: dict[type[Exception], tuple[str, float | None]] = {
     exceptions.OnceTaskTimeoutError: ("default", None),
     exceptions.OnceTaskDeadlineError: ("default", None),
     exceptions.UnknownOnceTaskError: ("default", None),
+    exceptions.TaskKilledError: ("default", None),
     exceptions.MalformedEventError: ("default", None),
 }
 every_error = pytest.mark.parametrize("cls", DECISIONS, ids=lambda cls: cls.__name__)

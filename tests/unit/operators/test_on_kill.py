@@ -14,9 +14,8 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from airflow_provider_aegis.emulator import Emulator, Fault
-from airflow_provider_aegis.exceptions import OnceTaskFailedError
+from airflow_provider_aegis.exceptions import OnceTaskFailedError, TaskKilledError
 from airflow_provider_aegis.operators.once_task import AegisOnceTaskOperator
-from airflow_provider_aegis.operators.scan import TaskKilledError
 from airflow_provider_aegis.operators.submission import KEY
 from tests.unit.airflow_task import FakeStore, FakeTask, channel
 from tests.unit.operators.scans import CANCEL, READ, START, scan, start_elsewhere
