@@ -34,25 +34,6 @@ def check_text(name: str, value: object) -> str:
     return text
 
 
-def check_id(name: str, value: object) -> str:
-    """Return a scan's id as text, stripped.
-
-    :param value: a text, or a number as the API's schema has it.
-    :raises ConfigurationError: if it cannot be an id. It often is a whole payload, given as it is or by a template that
-        made a text of it, or the ``TaskId`` of a payload, which is 0.
-    """
-    what = type(value).__name__
-    if value is None or (isinstance(value, str | int) and not isinstance(value, bool)):
-        text = check_text(name, str(value) if isinstance(value, int) else value)
-        if text != "0" and text[0] not in "{[":
-            return text
-        what = "0" if text == "0" else "a payload"
-    raise ConfigurationError(
-        f"{name} must be the id of a scan, not {what}. A task that waits for its scan returns the payload: "
-        f'take the XCom with the key once_task_id, as in XComArg(scan, key="once_task_id").'
-    )
-
-
 def plain_seconds(value: object) -> object:
     """Return a timedelta as its seconds, and anything else as it is."""
     return value.total_seconds() if isinstance(value, timedelta) else value

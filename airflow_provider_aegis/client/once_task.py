@@ -15,7 +15,7 @@ from typing import Any
 
 import pendulum
 
-from airflow_provider_aegis.client.arguments import as_text, check_id, check_text
+from airflow_provider_aegis.client.arguments import as_text, check_text
 from airflow_provider_aegis.client.errors import ConfigurationError, ConflictError, ProtocolError
 from airflow_provider_aegis.client.operations import Call, call
 from airflow_provider_aegis.client.text import printable
@@ -143,9 +143,28 @@ def as_flag(value: object) -> bool | None:
 
 
 def task_id_of(value: object) -> str:
-    """Read a task id, an opaque text; empty where there is none (the API also answers 0)."""
-    text = "" if value is None or isinstance(value, bool) else str(value).strip()
-    return "" if text in ("0", "None") else text
+    """Read a task id, an opaque text, or a number as the API's schema has it; empty for what cannot be one.
+
+    The API answers 0 for none, a template makes ``None`` of none, and of a payload a text that begins with a bracket.
+    """
+    text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return "" if text in ("0", "None") or text.startswith(("{", "[")) else text
+
+
+def check_id(name: str, value: object) -> str:
+    """Return a task id as text.
+
+    :raises ConfigurationError: if it cannot be one. It often is a whole payload, or the ``TaskId`` in it, which is 0.
+    """
+    if text := task_id_of(value):
+        return text
+    if value is None or isinstance(value, str):
+        check_text(name, value)
+    what = "0" if str(value).strip() == "0" else "a payload" if isinstance(value, str) else type(value).__name__
+    raise ConfigurationError(
+        f"{name} must be the id of a scan, not {what}. A task that waits for its scan returns the payload: "
+        f'take the XCom with the key once_task_id, as in XComArg(scan, key="once_task_id").'
+    )
 
 
 def started_id(payload: Mapping[str, Any]) -> str:
@@ -270,20 +289,3 @@ def _as_dict(value: object) -> dict[Any, Any]:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} is not JSON")
-
-
-def next_page(payload: Mapping[str, Any], *, items: str, page: int, page_size: int) -> int | None:
-    """Say which page comes after this one.
-
-    :param items: name of the list in the answer.
-    :param page: number of the page that was answered.
-    :return: ``None`` where it was the last.
-    """
-    found = payload.get(items)
-    count = len(found) if isinstance(found, list) else 0
-    info = payload.get("PageInfo")
-    total = as_number((info if isinstance(info, Mapping) else payload).get("TotalCount"))
-    size = as_number(info.get("PageSize")) if isinstance(info, Mapping) else None
-    page_size = int(size or page_size)  # the service may give less than was asked for
-    over = page * page_size >= total if total is not None else count < page_size
-    return None if over or not count else page + 1

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_aegis.client import once_task
-from airflow_provider_aegis.client.arguments import as_text, check_id
+from airflow_provider_aegis.client.arguments import as_text
 from airflow_provider_aegis.client.endpoints import doubt_about_region
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
 from airflow_provider_aegis.client.exchange import Conversation, exchange
 from airflow_provider_aegis.client.operations import Call, call, find_operation
+from airflow_provider_aegis.client.paginate import Pages
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.hooks.connection import CONN_NAME, CONN_TYPE, HOOK_NAME, parse_connection
 
@@ -181,8 +182,8 @@ class AegisHook(BaseHook):
             "DescribeOnceTask",
             page_size,
             TaskType=once_task_type,
-            RootTaskId=root_task_id and check_id("root_task_id", root_task_id),
-            TaskId=once_task_id and check_id("once_task_id", once_task_id),
+            RootTaskId=root_task_id and once_task.check_id("root_task_id", root_task_id),
+            TaskId=once_task_id and once_task.check_id("once_task_id", once_task_id),
             Source=source,
             StartTimeQuery=start_time,
             EndTimeQuery=end_time,
@@ -212,7 +213,7 @@ class AegisHook(BaseHook):
             "DescribeOnceTaskLeafRecordPage",
             page_size,
             TaskType=once_task_type,
-            TaskId=once_task_id and check_id("once_task_id", once_task_id),
+            TaskId=once_task_id and once_task.check_id("once_task_id", once_task_id),
             RelateInfo=relate_info,
             StatusList=status_list,
             Source=source,
@@ -283,9 +284,8 @@ class AegisHook(BaseHook):
         return self.perform(exchange(self.service, call))
 
     def _pages(self, action: str, page_size: int, **params: Any) -> Iterator[dict[str, Any]]:
-        items = find_operation(action).items or ""
-        page: int | None = 1
-        while page:
-            payload = self.call(action, **params, CurrentPage=page, PageSize=page_size)
-            yield payload
-            page = once_task.next_page(payload, items=items, page=page, page_size=page_size)
+        pages = Pages(find_operation(action).items or "", page_size)
+        while pages.params:
+            payload = self.call(action, **params, **pages.params)
+            if pages.read(payload):
+                yield payload

@@ -18,12 +18,12 @@ from airflow_provider_aegis.client.find_submitted import Window, find_running, f
 from airflow_provider_aegis.client.once_task import (
     OnceTaskResult,
     get_once_task_result_info,
-    next_page,
     started_id,
     task_id_of,
 )
 from airflow_provider_aegis.client.operations import OPERATIONS, Call
 from airflow_provider_aegis.client.pace import Pace
+from airflow_provider_aegis.client.paginate import Pages
 from airflow_provider_aegis.client.submit import await_vacancy, snapshot, submit
 from airflow_provider_aegis.client.watch import Ending, watch
 from tests.fakes import READ, START, Stage, answer, service
@@ -88,8 +88,9 @@ def read_payload(payload: Mapping[str, Any]) -> None:
     assert result.phase
     assert result.collect_time is None or result.collect_time.utcoffset() is not None
     for operation in OPERATIONS.values():
-        page = next_page(payload, items=operation.items or "", page=1, page_size=50)
-        assert page in (None, 2)
+        pages = Pages(operation.items or "", 50)
+        assert pages.read(payload)
+        assert pages.params in (None, {"PageSize": 50, "CurrentPage": 2})
     try:
         once_task_id = started_id(payload)
     except (ConflictError, SecurityCenterError) as error:

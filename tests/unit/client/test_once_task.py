@@ -245,6 +245,12 @@ def test_a_flag_is_a_boolean_or_its_text(value: object, flag: bool | None) -> No
         ("None", ""),
         (True, ""),
         (False, ""),
+        ([], ""),
+        (["id"], ""),
+        ({"TaskId": "id"}, ""),
+        (1.5, ""),
+        ("{'TaskId': 'id'}", ""),
+        ('["id"]', ""),
     ],
 )
 def test_an_id_is_an_opaque_text(value: object, once_task_id: str) -> None:

@@ -12,7 +12,6 @@ from airflow_provider_aegis.client.once_task import (
     generate_once_task,
     get_last_once_task_info,
     get_once_task_result_info,
-    next_page,
     param_text,
 )
 from airflow_provider_aegis.client.operations import Call
@@ -138,46 +137,7 @@ def test_options_may_be_any_mapping() -> None:
     assert param_text(MappingProxyType({"mode": 1})) == '{"mode":1}'
 
 
-FULL: list[object] = [{}, {}]
-SHORT: list[object] = [{}]
-
-
-@pytest.mark.parametrize(
-    ("payload", "page", "following"),
-    [
-        pytest.param({"PageInfo": {"TotalCount": 3}, "L": FULL}, 1, 2, id="PageInfo: more to come"),
-        pytest.param({"PageInfo": {"TotalCount": 3}, "L": SHORT}, 2, None, id="PageInfo: all were seen"),
-        pytest.param({"PageInfo": {"TotalCount": 2}, "L": FULL}, 1, None, id="PageInfo: the last page is full"),
-        pytest.param({"PageInfo": {"TotalCount": "5"}, "L": FULL}, 2, 3, id="PageInfo: a total that is text"),
-        pytest.param({"PageInfo": {"TotalCount": 5}, "L": SHORT}, 1, 2, id="PageInfo: a short page is not the last"),
-        pytest.param({"PageInfo": {"TotalCount": 9}, "L": []}, 2, None, id="PageInfo: an empty page is the last"),
-        pytest.param({"PageInfo": {"TotalCount": 0}, "L": []}, 1, None, id="PageInfo: nothing at all"),
-        pytest.param({"TotalCount": 3, "L": FULL}, 1, 2, id="top level: more to come"),
-        pytest.param({"TotalCount": 3, "L": SHORT}, 2, None, id="top level: all were seen"),
-        pytest.param({"TotalCount": 2, "L": FULL}, 1, None, id="top level: the last page is full"),
-        pytest.param({"TotalCount": "5", "L": SHORT}, 1, 2, id="top level: a short page is not the last"),
-        pytest.param({"L": FULL}, 1, 2, id="no total: a full page"),
-        pytest.param({"L": SHORT}, 1, None, id="no total: a short page"),
-        pytest.param({"L": []}, 1, None, id="no total: an empty page"),
-        pytest.param({"PageInfo": {"TotalCount": "many"}, "L": FULL}, 1, 2, id="a total that is no number"),
-        pytest.param({"PageInfo": {}, "L": FULL}, 1, 2, id="PageInfo without a total"),
-        pytest.param({"PageInfo": None, "L": FULL}, 1, 2, id="PageInfo is null"),
-        pytest.param({"PageInfo": {"TotalCount": 9}, "L": None}, 1, None, id="the list is null"),
-        pytest.param({"PageInfo": {"TotalCount": 9}, "L": {"x": 1}}, 1, None, id="the list is none"),
-        pytest.param({"PageInfo": {"TotalCount": 9}}, 1, None, id="there is no list"),
-        pytest.param({}, 1, None, id="there is nothing"),
-    ],
-)
-def test_the_page_after_this_one(payload: dict[str, Any], page: int, following: int | None) -> None:
-    assert next_page(payload, items="L", page=page, page_size=2) == following
-
-
 @pytest.mark.parametrize("name", [None, "", "  ", "None"])
 def test_a_name_that_a_template_made_of_nothing_is_the_type(name: str | None) -> None:
     assert generate_once_task(once_task_type="T", once_task_name=name).params["TaskName"] == "T"
     assert get_last_once_task_info(once_task_type="T", once_task_name=name).params["TaskName"] == "T"
-
-
-def test_the_page_size_that_the_service_gave_counts() -> None:
-    payload = {"PageInfo": {"TotalCount": 100, "PageSize": 20}, "L": [{}] * 20}
-    assert next_page(payload, items="L", page=2, page_size=50) == 3

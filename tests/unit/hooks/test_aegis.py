@@ -70,7 +70,7 @@ def test_the_name_is_the_type_and_the_param_an_object_where_they_are_not_given(s
     assert sas.log[-1].params == {"TaskType": SCAN, "TaskName": SCAN, "Param": "{}"}
 
 
-@pytest.mark.parametrize(("tasks", "pages"), [(0, 1), (1, 1), (2, 1), (3, 2), (5, 3)])
+@pytest.mark.parametrize(("tasks", "pages"), [(0, 1), (1, 1), (2, 2), (3, 2), (5, 3)])
 def test_describing_reads_all_pages(tasks: int, pages: int, sas: Emulator) -> None:
     sas.set(repeat_check="off")
     with AegisHook() as hook:
