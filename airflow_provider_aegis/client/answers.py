@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -34,8 +33,6 @@ MAX_DEPTH = 100
 LEAST_INTEGER, INTEGER_LIMIT = -(2**63), 2**64
 # Airflow's serializer keeps keys that begin so for class names: it refuses such an object, or imports what it names.
 RESERVED = "__"
-# What the text of a payload has in it that :func:`_fit` changes something of.
-_MAY_BE_UNFIT = re.compile(rf'\\u|"{RESERVED}|\d{{19}}|[\x00\ud800-\udfff]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +112,11 @@ def _json_object(answer: Answer, action: str) -> dict[str, Any]:
 
 
 def _decode(body: bytes, action: str) -> Any:
-    text = body.decode(json.detect_encoding(body), "surrogatepass")
+    encoding = json.detect_encoding(body)
+    try:
+        text, odd = body.decode(encoding), False
+    except UnicodeDecodeError:
+        text, odd = body.decode(encoding, "surrogatepass"), True
     value = DECODER.decode(text)
     if text.count("[") + text.count("{") > MAX_DEPTH:
         inner = [value]
@@ -123,10 +124,23 @@ def _decode(body: bytes, action: str) -> Any:
             inner = [child for item in inner for child in _children(item) if isinstance(child, dict | list)]
         if inner:
             raise RecursionError
-    if _MAY_BE_UNFIT.search(text) and (fit := _fit(value)) != value:
+    # Most answers have none of this, and looking for it costs less than making the payload anew.
+    odd = odd or "\\u" in text or f'"{RESERVED}' in text or not _integers_fit(value)
+    if odd and (fit := _fit(value)) != value:
         _report_unfit(action)
         return fit
     return value
+
+
+def _integers_fit(value: Any) -> bool:
+    for child in _children(value) if isinstance(value, dict | list) else (value,):
+        kind = type(child)
+        if kind is int:
+            if not LEAST_INTEGER <= child < INTEGER_LIMIT:
+                return False
+        elif (kind is dict or kind is list) and not _integers_fit(child):
+            return False
+    return True
 
 
 def _fit(value: Any) -> Any:
