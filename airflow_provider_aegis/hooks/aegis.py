@@ -37,6 +37,10 @@ def _mask(secret: str) -> None:
     mask_secret(secret)
 
 
+def _optional_id(name: str, value: object) -> str | None:
+    return None if value is None else once_task.check_id(name, value)
+
+
 class AegisHook(BaseHook):
     """Calls Alibaba Cloud Security Center (Sas 2018-12-03) with the keys of an Airflow connection.
 
@@ -182,8 +186,8 @@ class AegisHook(BaseHook):
             "DescribeOnceTask",
             page_size,
             TaskType=once_task_type,
-            RootTaskId=root_task_id and once_task.check_id("root_task_id", root_task_id),
-            TaskId=once_task_id and once_task.check_id("once_task_id", once_task_id),
+            RootTaskId=_optional_id("root_task_id", root_task_id),
+            TaskId=_optional_id("once_task_id", once_task_id),
             Source=source,
             StartTimeQuery=start_time,
             EndTimeQuery=end_time,
@@ -213,7 +217,7 @@ class AegisHook(BaseHook):
             "DescribeOnceTaskLeafRecordPage",
             page_size,
             TaskType=once_task_type,
-            TaskId=once_task_id and once_task.check_id("once_task_id", once_task_id),
+            TaskId=_optional_id("once_task_id", once_task_id),
             RelateInfo=relate_info,
             StatusList=status_list,
             Source=source,

@@ -73,6 +73,14 @@ def test_the_hook_asks_for_no_payload(ask: Callable[[AegisHook, Any], object], s
     assert sas.requests == {}
 
 
+@pytest.mark.parametrize("ask", ASKING.values(), ids=list(ASKING))
+@pytest.mark.parametrize("value", ["", 0], ids=repr)
+def test_the_hook_asks_for_no_empty_id(ask: Callable[[AegisHook, Any], object], value: Any, sas: Emulator) -> None:
+    with AegisHook() as hook, pytest.raises(ConfigurationError, match="_task_id"):
+        ask(hook, value)
+    assert sas.requests == {}
+
+
 @pytest.mark.parametrize("value", [PAYLOAD, str(PAYLOAD)], ids=["as it is", "rendered"])
 @pytest.mark.parametrize("mode", ["poke", "reschedule", "deferrable"])
 def test_the_sensor_waits_for_no_payload(mode: str, value: Any, sas: Emulator, task: FakeTask) -> None:
