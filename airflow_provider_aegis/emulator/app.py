@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -14,6 +15,10 @@ from airflow_provider_aegis.client.endpoints import is_loopback
 from airflow_provider_aegis.emulator.center import Center
 from airflow_provider_aegis.emulator.control import PREFIX, READS, WRITES, perform
 from airflow_provider_aegis.emulator.messages import Reply, Request
+
+# What a control request may be long, of which the service's own requests may be far longer.
+CONTROL_HEADERS = 16 * 1024
+CONTROL_BODY = 64 * 1024
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -73,7 +78,8 @@ def _changing(center: Center, door: Door) -> Handler:
         if request.content_type != "application/json":
             raise web.HTTPUnsupportedMediaType(text="the body has to be application/json")
         try:
-            arguments = await request.json() if request.can_read_body else {}
+            limited = request.clone(client_max_size=CONTROL_BODY)
+            arguments = await limited.json() if request.can_read_body else {}
             if not isinstance(arguments, dict):
                 raise ValueError("the body is not a JSON object")
             if verb == "refuse_connections":
@@ -81,7 +87,7 @@ def _changing(center: Center, door: Door) -> Handler:
             if verb not in WRITES:
                 raise web.HTTPNotFound(text=f"there is nothing to do by the name of {verb!r}")
             return web.json_response(perform(center, verb, arguments))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise web.HTTPUnprocessableEntity(text=str(error)) from error
 
     return change
@@ -97,9 +103,25 @@ async def _refuse_connections(request: web.Request, door: Door, *, seconds: floa
 
 
 def _verb(request: web.Request) -> str:
+    """Return what a control request wants, if it may want anything."""
     if not is_loopback(request.remote or ""):
         raise web.HTTPForbidden(text="the emulator is controlled from its own machine alone")
+    # A page that DNS rebinding brings here names its own host; one of another local server says where it comes from.
+    host = request.headers.get("Host", "")
+    if not is_loopback(_name_of(host)):
+        raise web.HTTPForbidden(text="Host has to be a name or address of loopback, as 127.0.0.1")
+    if request.headers.get("Origin", own := f"{request.scheme}://{host}") != own:
+        raise web.HTTPForbidden(text="Origin has to be the emulator itself, or missing")
+    if len(request.raw_path) + sum(len(name) + len(value) for name, value in request.raw_headers) > CONTROL_HEADERS:
+        raise web.HTTPRequestHeaderFieldsTooLarge(text=f"more than {CONTROL_HEADERS} bytes of address and headers")
     return request.match_info["verb"]
+
+
+def _name_of(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 async def _read(request: web.Request) -> Request:

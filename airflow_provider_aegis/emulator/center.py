@@ -16,12 +16,10 @@ from airflow_provider_aegis.emulator.messages import Received, Reply, Request, j
 from airflow_provider_aegis.emulator.oddities import apply_oddities
 from airflow_provider_aegis.emulator.operations import carry_out, find_operation
 from airflow_provider_aegis.emulator.refusals import RefusalError, envelope, no_permission
+from airflow_provider_aegis.emulator.request_log import RequestLog, cut, cut_params
 from airflow_provider_aegis.emulator.service import TaskService
-from airflow_provider_aegis.emulator.settings import Settings, changed
+from airflow_provider_aegis.emulator.settings import Int32, Seconds, Settings, Share, changed, check
 from airflow_provider_aegis.emulator.signatures import Gate, Key, read_claim
-
-# An emulator can run for weeks; its log must not grow all the while.
-LOG_LENGTH = 100_000
 
 
 class Center:
@@ -48,13 +46,13 @@ class Center:
             now = self._clock.monotonic()
             claim = read_claim(request)
             line = Received(
-                action=request.action,
-                params=dict(request.pairs),
+                action=cut(request.action),
+                params=cut_params(dict(request.pairs)),
                 arrived=now,
-                method=request.method,
-                access_key_id=claim.access_key_id if claim else "",
+                method=cut(request.method),
+                access_key_id=cut(claim.access_key_id) if claim else "",
             )
-            self._requests[request.action] += 1
+            self._requests[line.action] += 1
             self._log.append(line)
             return line, self._faults.pick(request.action, now=now)
 
@@ -80,6 +78,9 @@ class Center:
         probability: float | None = None,
     ) -> None:
         """Let something go wrong; see :meth:`Controls.inject`."""
+        check("times", times, Int32 | None)
+        check("seconds", seconds, Seconds | None)
+        check("probability", probability, Share | None)
         with self._lock:
             if times is None and seconds is None and probability is None:
                 times = 1
@@ -126,7 +127,7 @@ class Center:
                 self._gate.add(access_key_id, key, monotonic=self._clock.monotonic())
             self._faults = FaultPlan()
             self._requests: Counter[str] = Counter()
-            self._log: deque[Received] = deque(maxlen=LOG_LENGTH)
+            self._log = RequestLog()
             self._let_through: dict[str, deque[float]] = {}
 
     def state(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_provider_aegis.emulator.messages import Reply, Request
 from airflow_provider_aegis.emulator.refusals import RefusalError, envelope
+from airflow_provider_aegis.emulator.settings import Int32, Seconds, check
 
 MEBIBYTE = 1024 * 1024
 HTML = b"<!DOCTYPE html>\n<html><head><title>Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>\n"
@@ -40,6 +41,8 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"{self.kind!r} is not a kind of fault; there are: {', '.join(KINDS)}")
+        check("delay", self.delay, Seconds)
+        check("size", self.size, Int32)
 
     @classmethod
     def error(

@@ -10,11 +10,13 @@ from aiohttp import web
 
 from airflow_provider_aegis.emulator.app import build_app
 from airflow_provider_aegis.emulator.center import Center
+from airflow_provider_aegis.emulator.settings import Seconds, check
 
 # The real service is reported to drop connections that idle about this long.
 IDLE_SECONDS = 10.0
-# A Param is sent in the query, and may be long.
+# A Param is sent in the query, and may be long; of the headers an STS token is the longest.
 LONGEST_LINE = 1024 * 1024
+LONGEST_HEADER = 64 * 1024
 # How long a request may still take when the emulator ends.
 LAST_SECONDS = 0.1
 
@@ -50,7 +52,7 @@ class Listener:
             access_log=None,
             keepalive_timeout=IDLE_SECONDS,
             max_line_size=LONGEST_LINE,
-            max_field_size=LONGEST_LINE,
+            max_field_size=LONGEST_HEADER,
             shutdown_timeout=LAST_SECONDS,
         )
         self._site: web.SockSite | None = None
@@ -80,7 +82,9 @@ class Listener:
 
         :param seconds: for how long, ``None`` until :meth:`accept`.
         :param spare: the one that stays open.
+        :raises ValueError: if ``seconds`` is no span of time.
         """
+        check("seconds", seconds, Seconds | None)
         self._stop_reopening()
         if self._site is not None:
             await self._site.stop()

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from types import UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The numbers from the least to the most."""
+
+    least: float
+    most: float
+
+
+# Beyond a century dates overflow; the API's counts are of 32 bits.
+CENTURY = 100 * 365 * 86400
+Seconds: TypeAlias = Annotated[float, Range(0, CENTURY)]
+Skew: TypeAlias = Annotated[float, Range(-CENTURY, CENTURY)]
+Share: TypeAlias = Annotated[float, Range(0, 1)]
+Int32: TypeAlias = Annotated[int, Range(0, 2**31 - 1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,31 +59,39 @@ class Settings:
         known, any other is answered InvalidParameter.
     """
 
-    seconds: float = 5.0
+    seconds: Seconds = 5.0
     outcome: str = "SUCCESS"
-    total_count: int = 44
+    total_count: Int32 = 44
     cancelled_status: str = "FAIL"
 
-    running_limit: int = 10
+    running_limit: Int32 = 10
     repeat_check: Literal["name", "off"] = "name"
-    collection_period: float = 0.0
-    requests_per_second: int = 10
+    collection_period: Seconds = 0.0
+    requests_per_second: Int32 = 10
     denied: tuple[str, ...] = ()
 
-    clock_skew: float = 0.0
+    clock_skew: Skew = 0.0
     task_info: Literal["present", "null", "absent"] = "present"
     result_task_id: Literal["zero", "hex", "absent"] = "zero"
     counts_as_text: bool = False
-    count_overshoot: int = 0
+    count_overshoot: Int32 = 0
     report_progress: bool = True
     running_status: str | None = None
     last_task_newline: bool = False
-    unknown_for: float = 0.0
+    unknown_for: Seconds = 0.0
     errors_as_200: bool = False
     source_filter: Literal["honoured", "ignored", "refused"] = "honoured"
 
+    def __post_init__(self) -> None:
+        """Check each setting.
 
-KINDS: dict[str, Any] = get_type_hints(Settings)
+        :raises ValueError: if one is not of its kind.
+        """
+        for one in fields(self):
+            check(f"the setting {one.name}", getattr(self, one.name), KINDS[one.name])
+
+
+KINDS: dict[str, Any] = get_type_hints(Settings, include_extras=True)
 
 
 def changed(settings: Settings, **changes: Any) -> Settings:
@@ -75,23 +99,34 @@ def changed(settings: Settings, **changes: Any) -> Settings:
 
     :raises ValueError: if a name is no setting, or a value not of its kind.
     """
-    for name, value in changes.items():
+    for name in changes:
         if name not in KINDS:
             raise ValueError(f"{name!r} is not a setting; there are: {', '.join(KINDS)}")
-        if not _fits(value, KINDS[name]):
-            raise ValueError(f"the setting {name} cannot be {value!r}: it is of the kind {_spell(KINDS[name])}")
     return replace(settings, **{name: _frozen(value) for name, value in changes.items()})
 
 
-def _fits(value: object, kind: Any) -> bool:
+def check(name: str, value: object, kind: Any) -> None:
+    """Check a value that comes from outside.
+
+    :param kind: a type, as the settings are annotated with.
+    :raises ValueError: if it is not of the kind; the text names it.
+    """
+    if not _fits(value, kind):
+        raise ValueError(f"{name} cannot be {value!r:.100}: it is of the kind {_spell(kind)}")
+
+
+def _fits(value: Any, kind: Any) -> bool:
     members = get_args(kind)
     match get_origin(kind):
+        case origin if origin is Annotated:
+            base, span = members
+            return _fits(value, base) and span.least <= value <= span.most
         case origin if origin is Literal:
             return value in members
-        case origin if origin is UnionType:
+        case origin if origin in (UnionType, Union):
             return any(_fits(value, member) for member in members)
         case origin if origin is tuple:
-            return isinstance(value, list | tuple) and all(isinstance(member, str) for member in value)
+            return isinstance(value, tuple) and all(isinstance(member, str) for member in value)
     if isinstance(value, bool) or kind is bool:
         return isinstance(value, bool) and kind is bool
     return isinstance(value, int | float if kind is float else kind)
@@ -102,4 +137,11 @@ def _frozen(value: Any) -> Any:
 
 
 def _spell(kind: Any) -> str:
+    if get_origin(kind) is Annotated:
+        base, span = get_args(kind)
+        return f"{base.__name__} from {span.least} to {span.most}"
+    if get_origin(kind) in (UnionType, Union):
+        return " or ".join(map(_spell, get_args(kind)))
+    if kind is type(None):
+        return "None"
     return kind.__name__ if isinstance(kind, type) else str(kind).removeprefix("typing.")

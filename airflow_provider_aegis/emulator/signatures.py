@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from airflow_provider_aegis.client.signing import ALGORITHM, Credentials, authorization, canonical_query, sha256_hex
 from airflow_provider_aegis.emulator.messages import Request
 from airflow_provider_aegis.emulator.refusals import RefusalError
+from airflow_provider_aegis.emulator.settings import Seconds, check
 
 WINDOW = 15 * 60.0
 MUST_BE_SIGNED = (
@@ -41,6 +42,13 @@ class Key:
     secret: str = field(repr=False)
     token: str | None = field(default=None, repr=False)
     seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check how long it is good.
+
+        :raises ValueError: if that is no span of time.
+        """
+        check("seconds", self.seconds, Seconds | None)
 
 
 @dataclass(frozen=True, slots=True)

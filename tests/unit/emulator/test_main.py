@@ -92,6 +92,9 @@ def test_the_banner_warns_and_can_be_pasted_into_a_shell() -> None:
         (["--set", "unheard=1"], "'unheard' is not a setting"),
         (["--set", "running_limit=many"], "the setting running_limit cannot be 'many'"),
         (["--seconds", "long"], "invalid float value"),
+        (["--seconds", "nan"], "the setting seconds cannot be nan"),
+        (["--set", "clock_skew=Infinity"], "the setting clock_skew cannot be inf"),
+        (["--set", "unknown_for=-1"], "the setting unknown_for cannot be -1"),
     ],
 )
 def test_what_is_wrong_ends_the_command_with_the_reason(

@@ -20,6 +20,8 @@ from airflow_provider_aegis.emulator.settings import Settings, changed
         ("counts_as_text", True),
         ("running_status", "PONDERING"),
         ("running_status", None),
+        ("clock_skew", -3600),
+        ("total_count", 2**31 - 1),
     ],
 )
 def test_a_value_of_the_right_kind_is_taken(name: str, value: Any) -> None:
@@ -43,11 +45,31 @@ def test_a_list_as_json_has_it_becomes_a_tuple() -> None:
         ("running_status", 3),
         ("denied", "CancelOnceTask"),
         ("denied", [1]),
+        ("seconds", float("nan")),
+        ("seconds", float("inf")),
+        ("seconds", -1),
+        ("seconds", 1e300),
+        ("collection_period", float("nan")),
+        ("unknown_for", -0.5),
+        ("clock_skew", float("-inf")),
+        ("clock_skew", float("nan")),
+        ("running_limit", -1),
+        ("total_count", 2**31),
+        ("requests_per_second", -1),
+        ("count_overshoot", -1),
     ],
 )
 def test_a_value_of_another_kind_is_refused_by_name(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"the setting {name} cannot be"):
         changed(Settings(), **{name: value})
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value}
+    with pytest.raises(ValueError, match=f"the setting {name} cannot be"):
+        Settings(**given)
+
+
+def test_it_says_which_numbers_there_are() -> None:
+    with pytest.raises(ValueError, match=r"cannot be nan: it is of the kind float from 0 to 3153600000$"):
+        changed(Settings(), seconds=float("nan"))
 
 
 def test_an_unknown_name_is_refused_and_the_known_ones_are_listed() -> None:
