@@ -39,6 +39,12 @@ KEYS = Credentials("test-access-key-id", "test-access-key-secret")
 HOST = "tds.cn-shanghai.aliyuncs.com"
 
 
+def revealed(credentials: Credentials) -> tuple[str, str, str | None]:
+    """Return the AccessKey ID, the secret and the token as plain text."""
+    token = credentials.security_token
+    return credentials.access_key_id, credentials.access_key_secret.reveal(), token.reveal() if token else None
+
+
 @dataclass
 class FakeClock:
     """A clock that stands still until it is moved."""

@@ -21,6 +21,7 @@ from airflow_provider_aegis.client.errors import (
     listed_class,
 )
 from airflow_provider_aegis.client.operations import Call
+from airflow_provider_aegis.client.secret import Secret
 from airflow_provider_aegis.client.text import storable, without
 
 log = logging.getLogger(__name__)
@@ -40,11 +41,11 @@ class Answer:
     """What came over the wire; header names are looked up in lower case."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
 
-def read_answer(answer: Answer, call: Call, *, secrets: Collection[str | None] = ()) -> dict[str, Any]:
+def read_answer(answer: Answer, call: Call, *, secrets: Collection[Secret | str | None] = ()) -> dict[str, Any]:
     """Judge what came back.
 
     :param secrets: what the request was made with; an error does not repeat it, though its answer may.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from airflow_provider_aegis.client.errors import ConfigurationError
+from airflow_provider_aegis.client.secret import Secret
 from airflow_provider_aegis.client.signing import Credentials
 
 
@@ -61,6 +62,8 @@ class StaticCredentials:
 
 def what_is_wrong(value: object) -> str:
     """Say why something cannot be a key or a token, without showing it, or nothing."""
+    if isinstance(value, Secret):
+        return what_is_wrong(value.reveal())
     if not isinstance(value, str):
         return "is no text"
     if not value.strip():

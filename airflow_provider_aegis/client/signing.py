@@ -9,24 +9,36 @@ import hashlib
 import hmac
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from airflow_provider_aegis.client.errors import ConfigurationError
+from airflow_provider_aegis.client.secret import Secret
 
 ALGORITHM = "ACS3-HMAC-SHA256"
 # Sequences that are no lists.
 NO_LISTS = (str, bytes, bytearray, memoryview)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Credentials:
-    """An AccessKey pair, with the STS token when the keys are temporary; its ``repr`` shows no secret."""
+    """An AccessKey pair, with the STS token when the keys are temporary; secret and token are kept as secrets."""
 
     access_key_id: str
-    access_key_secret: str = field(repr=False)
-    security_token: str | None = field(default=None, repr=False)
+    access_key_secret: Secret
+    security_token: Secret | None
+
+    def __init__(
+        self, access_key_id: str, access_key_secret: str | Secret, security_token: str | Secret | None = None
+    ) -> None:
+        object.__setattr__(self, "access_key_id", access_key_id)
+        object.__setattr__(self, "access_key_secret", _kept(access_key_secret))
+        object.__setattr__(self, "security_token", None if security_token is None else _kept(security_token))
+
+
+def _kept(secret: str | Secret) -> Secret:
+    return secret if isinstance(secret, Secret) else Secret(secret)
 
 
 def flatten(params: Mapping[str, Any]) -> dict[str, str]:
@@ -125,8 +137,8 @@ def authorization(
     """
     request = canonical_request(method=method, path=path, query=query, headers=headers, payload_hash=payload_hash)
     string_to_sign = f"{ALGORITHM}\n{sha256_hex(request.encode())}"
-    secret = credentials.access_key_secret.encode()
-    signature = hmac.digest(secret, string_to_sign.encode(), "sha256").hex()
+    secret = credentials.access_key_secret
+    signature = hmac.digest(secret.reveal().encode(), string_to_sign.encode(), "sha256").hex()
     signed = ";".join(sorted(name.lower() for name in headers))
     return f"{ALGORITHM} Credential={credentials.access_key_id},SignedHeaders={signed},Signature={signature}"
 
@@ -164,7 +176,7 @@ def signed_headers(
         "x-acs-content-sha256": sha256_hex(body),
     }
     if credentials.security_token:
-        headers["x-acs-security-token"] = credentials.security_token
+        headers["x-acs-security-token"] = credentials.security_token.reveal()
     if body and content_type:
         headers["content-type"] = content_type
     headers["authorization"] = authorization(

@@ -140,7 +140,7 @@ class TemporaryCredentials:
         keys = fetched.credentials
         for secret in (keys.access_key_secret, keys.security_token):
             if secret and self._on_secret:
-                self._on_secret(secret)
+                self._on_secret(secret.reveal())
         life = UNKNOWN_LIFETIME if fetched.expires is None else fetched.expires - self._clock.time()
         if life <= 0:
             raise ClockError("the keys that were handed out have expired already; is this machine's clock off?")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
+
+from airflow_provider_aegis.client.secret import Secret
 
 LONGEST = 500
 LONGEST_ADDRESS = 2000
@@ -31,22 +34,27 @@ def storable(text: str) -> str:
     return _UNSTORABLE.sub("\ufffd", text)
 
 
-def without(text: str, secrets: Iterable[str | None]) -> str:
+def without(text: str, secrets: Iterable[Secret | str | None]) -> str:
     """Return a text with ``***`` in place of secrets and signatures: services repeat requests in errors.
 
-    :param secrets: found as they are, and percent-encoded however often.
+    :param secrets: found as they are, percent-encoded however often, and as JSON escapes them.
     """
     for secret in filter(None, secrets):
-        text = re.sub("".join(map(_either_way, secret)), "***", text)
+        text = _pattern(secret).sub("***", text)
     return _SIGNATURE.sub(r"\1***", text)
 
 
+@lru_cache(maxsize=64)
+def _pattern(secret: Secret | str) -> re.Pattern[str]:
+    return re.compile("".join(map(_either_way, secret.reveal() if isinstance(secret, Secret) else secret)))
+
+
 def _either_way(char: str) -> str:
-    """Return a pattern of a character, plain or percent-encoded."""
+    """Return a pattern of a character, plain, percent-encoded, or escaped as in JSON."""
     if char.isascii() and char.isalnum():
         return char
     encoded = "".join(f"%(?:25)*{byte:02x}" for byte in char.encode("utf-8", "surrogatepass"))
-    return f"(?:{re.escape(char)}|(?i:{encoded}))"
+    return rf"(?:\\{{0,8}}{re.escape(char)}|(?i:{encoded}|\\{{1,8}}u{ord(char):04x}))"
 
 
 def is_vendor_page(address: str) -> bool:

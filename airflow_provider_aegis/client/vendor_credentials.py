@@ -98,7 +98,7 @@ class VendorSource:
         queried = (value for _, value in parse_qsl(urlsplit(self.credentials_uri or "").query))
         guards = [text for text in (self.external_id, *queried) if text and len(text) >= SHORTEST_SECRET]
         keys = (self.base.access_key_secret, self.base.security_token) if self.base else ()
-        return [*guards, *keys]
+        return [*guards, *(key.reveal() for key in keys if key)]
 
     def _provider(self, library: Any, tell: Callable[[str], object]) -> Any:
         """Make one of the library's providers. None is kept: a new one has no keys of before."""
@@ -112,8 +112,8 @@ class VendorSource:
             case "ram_role_arn" if self.base:
                 keys = {
                     "access_key_id": self.base.access_key_id,
-                    "access_key_secret": self.base.access_key_secret,
-                    "security_token": self.base.security_token,
+                    "access_key_secret": self.base.access_key_secret.reveal(),
+                    "security_token": self.base.security_token and self.base.security_token.reveal(),
                 }
                 return library.RamRoleArnCredentialsProvider(**role, **keys, external_id=self.external_id)
             case "ram_role_arn":
@@ -161,7 +161,7 @@ class _Base:
         keys = _keys(found)
         for secret in (keys.access_key_secret, keys.security_token):
             if secret:
-                self._on_secret(secret)
+                self._on_secret(secret.reveal())
         return found
 
 

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 import airflow_provider_aegis
+from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.credentials import StaticCredentials
 from airflow_provider_aegis.client.endpoints import Endpoint
 from airflow_provider_aegis.client.exchange import Authenticate, Send, Signature
 from airflow_provider_aegis.client.service import Service
+from airflow_provider_aegis.client.secret import Secret
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.temporary_credentials import Fetched, TemporaryCredentials, _Kept
 from airflow_provider_aegis.client.transport.blocking import SignatureAuth
@@ -46,7 +48,9 @@ HEADERS = SIGNATURE.headers(method="POST", host="h", path="/", query="")
 REQUEST = Request(method="POST", headers=HEADERS)
 SERVICE = Service(endpoint=Endpoint("https", "h"), credentials=StaticCredentials(KEYS))
 HOLDERS: list[object] = [
+    Secret(SECRET),
     KEYS,
+    Answer(200, HEADERS, SECRET.encode()),
     StaticCredentials(KEYS),
     Fetched(KEYS),
     _Kept(KEYS, 0, 0),
@@ -67,7 +71,7 @@ HOLDERS: list[object] = [
 # Fields by whose names or types a dataclass may hold a secret.
 TELLING = re.compile(r"secret|token|password|credential|signature|authorization|digest|headers|\bKey\b", re.IGNORECASE)
 # They have the headers of answers, in which there is none.
-HARMLESS = {"Answer", "Reply", "Fault"}
+HARMLESS = {"Reply", "Fault"}
 
 
 def classes() -> Iterator[type]:

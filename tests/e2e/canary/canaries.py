@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_aegis.emulator import Emulator, Key
+from tests.fakes import revealed
 from tests.unit.client.credentials_services import BASE, OIDC, OIDC_TOKEN, ROLE, CredentialsServices
 
 
@@ -52,7 +53,7 @@ class Canaries:
         for name, token in (("oidc", OIDC_TOKEN), ("wrong-oidc", self.wrong_oidc)):
             (folder / name).write_text(token)
         access, sts = ("key-access", self.access_key), ("key-sts", self.sts)
-        base, nobody = (BASE.access_key_id, BASE.access_key_secret), ("", "")
+        base, nobody = revealed(BASE)[:2], ("", "")
         role = {"auth_type": "ram_role_arn", "role_arn": ROLE, "external_id": self.external_id}
         oidc = {"auth_type": "oidc_role_arn", "role_arn": ROLE, "oidc_provider_arn": OIDC}
         uri = {"auth_type": "credentials_uri", "credentials_uri": f"{services.uri}&key={self.uri}"}

@@ -16,6 +16,7 @@ from airflow_provider_aegis.emulator import Emulator, Fault
 from tests.e2e import processes
 from tests.e2e.api import until
 from tests.e2e.stack import AirflowStack
+from tests.fakes import revealed
 from tests.unit.client.credentials_services import BASE, METADATA_TOKEN, OIDC_TOKEN, CredentialsServices, refusal
 
 from .canaries import Canaries
@@ -94,11 +95,10 @@ class Life:
         handed_out = self.services.handed_out
         found = {
             *vars(self.canaries).values(),
-            *(keys.access_key_secret for keys in handed_out),
-            *(keys.security_token or "" for keys in handed_out),
+            *(text or "" for keys in handed_out for text in revealed(keys)[1:]),
             *(one.rpartition("Signature=")[2] for one in self.wiretap.authorizations),
             *(asked["Signature"] for asked in self.services.asked if "Signature" in asked),
-            BASE.access_key_secret,
+            BASE.access_key_secret.reveal(),
             OIDC_TOKEN,
             METADATA_TOKEN,
         }
@@ -152,7 +152,8 @@ class Life:
 
     def _expire_keys(self) -> None:
         for keys in self.services.handed_out:
-            self.sas.add_key(keys.access_key_id, keys.access_key_secret, token=keys.security_token, seconds=0)
+            access_key_id, secret, token = revealed(keys)
+            self.sas.add_key(access_key_id, secret, token=token, seconds=0)
 
     def _wait_for_reads(self, states: Callable[[], object]) -> None:
         """Wait until all scans run and each has been looked at twice: a deferred one by its trigger as well."""

@@ -19,7 +19,8 @@ log = logging.getLogger("airflow.task.canary")
 
 def tell(where: str, keys: Credentials) -> None:
     """Log keys as a careless program would."""
-    log.info("%s has secret=%s token=%s", where, keys.access_key_secret, keys.security_token)
+    secret, token = keys.access_key_secret, keys.security_token
+    log.info("%s has secret=%s token=%s", where, secret.reveal(), token and token.reveal())
 
 
 class TellingTrigger(BaseTrigger):

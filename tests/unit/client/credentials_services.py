@@ -105,8 +105,9 @@ class CredentialsServices:
     def _assume_role(self, method: str, params: Mapping[str, str]) -> tuple[int, str]:
         if params.get("AccessKeyId") != BASE.access_key_id:
             return refusal(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.")
-        if params.get("Signature") != rpc_signature(BASE.access_key_secret, method, params):
-            words = f"Specified signature is not matched. server string to sign is:{params}{BASE.access_key_secret}"
+        secret = BASE.access_key_secret.reveal()
+        if params.get("Signature") != rpc_signature(secret, method, params):
+            words = f"Specified signature is not matched. server string to sign is:{params}{secret}"
             return refusal(400, "SignatureDoesNotMatch", words)
         return self._role(params)
 
@@ -125,21 +126,19 @@ class CredentialsServices:
             secret, token = f"sts-secret-{secrets.token_hex(12)}", f"sts-token-{secrets.token_hex(12)}/+="
             keys = Credentials(f"STS.id-{number}", secret, token)
             self.handed_out.append(keys)
-        self.sas.add_key(
-            keys.access_key_id, keys.access_key_secret, token=keys.security_token, seconds=max(0, self.life)
-        )
+        self.sas.add_key(keys.access_key_id, secret, token=token, seconds=max(0, self.life))
         until = datetime.now(UTC) + timedelta(seconds=self.life)
         return {
             "AccessKeyId": keys.access_key_id,
-            "AccessKeySecret": keys.access_key_secret,
-            "SecurityToken": keys.security_token or "",
+            "AccessKeySecret": secret,
+            "SecurityToken": token,
             "Expiration": f"{until:%Y-%m-%dT%H:%M:%SZ}",
         }
 
 
 def _repeat(params: Mapping[str, str], headers: Mapping[str, str]) -> str:
     """Say what a request was made with, as text inside of JSON."""
-    base = BASE.access_key_secret if params.get("AccessKeyId") == BASE.access_key_id else ""
+    base = BASE.access_key_secret.reveal() if params.get("AccessKeyId") == BASE.access_key_id else ""
     return json.dumps(f"{dict(params)} {headers.get(METADATA_HEADER, '')} {base}")[1:-1]
 
 

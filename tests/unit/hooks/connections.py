@@ -30,7 +30,7 @@ def connect(
     monkeypatch: pytest.MonkeyPatch, sas: Emulator, extra: dict[str, Any], keys: Credentials | None = None
 ) -> AegisHook:
     conn = {"conn_type": "aegis", "host": sas.url, "extra": {"max_requests_per_second": 100, **extra}}
-    conn |= {"login": keys.access_key_id, "password": keys.access_key_secret} if keys else {}
+    conn |= {"login": keys.access_key_id, "password": keys.access_key_secret.reveal()} if keys else {}
     monkeypatch.setenv(CONN, json.dumps(conn))
     return AegisHook()
 

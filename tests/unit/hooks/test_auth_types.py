@@ -14,6 +14,7 @@ import pytest
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.emulator import Emulator
 from airflow_provider_aegis.hooks.auth import AUTH_TYPES
+from tests.fakes import revealed
 from tests.unit.client.credentials_services import BASE, OIDC_TOKEN, ROLE, CredentialsServices, rpc_signature
 from tests.unit.hooks.connections import connect, extras, role
 
@@ -55,10 +56,10 @@ def test_every_auth_type_gets_an_answer_and_its_secrets_are_masked(
     assert len(services.handed_out) == 1
     (handed_out,) = services.handed_out
     assert handed_out.access_key_id in message
-    assert {handed_out.access_key_secret, handed_out.security_token} <= set(masked)
+    assert set(revealed(handed_out)[1:]) <= set(masked)
     assert (OIDC_TOKEN in masked) == (auth_type == "oidc_role_arn")
     seen = f"{message} {caplog.text} {hook.service!r}"
-    for secret in [*masked, BASE.access_key_secret]:
+    for secret in [*masked, BASE.access_key_secret.reveal()]:
         assert secret not in seen
 
 
@@ -69,9 +70,9 @@ def test_the_default_chain_takes_the_environments_keys(
     from alibabacloud_credentials.utils import auth_util
 
     monkeypatch.setattr(auth_util, "environment_access_key_id", BASE.access_key_id)  # it reads them at import
-    monkeypatch.setattr(auth_util, "environment_access_key_secret", BASE.access_key_secret)
+    monkeypatch.setattr(auth_util, "environment_access_key_secret", BASE.access_key_secret.reveal())
     monkeypatch.setattr(auth_util, "environment_ecs_metadata_disabled", "true")
-    sas.add_key(BASE.access_key_id, BASE.access_key_secret)
+    sas.add_key(BASE.access_key_id, BASE.access_key_secret.reveal())
     extra = {"auth_type": "default"} if with_base else {"auth_type": "ram_role_arn", "role_arn": ROLE}
     hook = connect(monkeypatch, sas, extra)
     good, message = hook.test_connection()

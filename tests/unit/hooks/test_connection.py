@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_aegis.client.endpoints import CHINA, INTERNATIONAL
 from airflow_provider_aegis.client.errors import ConfigurationError
+from airflow_provider_aegis.client.secret import Secret
 from airflow_provider_aegis.hooks.auth import AUTH_TYPES
 from airflow_provider_aegis.hooks.connection import FIELDS, conn_fields, parse_connection
 
@@ -63,7 +64,7 @@ def test_extras_are_read_and_may_be_text_as_in_a_uri() -> None:
     extra = {"region": "cn-hangzhou", "connect_timeout": "2.5", "read_timeout": 7, "max_requests_per_second": "1"}
     service = parse_connection(connection(extra=extra | {"security_token": "token", "ca_bundle": "/ca.pem"}))
     assert (service.connect_timeout, service.read_timeout, service.max_requests_per_second) == (2.5, 7, 1)
-    assert service.credentials.get().security_token == "token"
+    assert service.credentials.get().security_token == Secret("token")
     assert service.ca_bundle == "/ca.pem"
 
 

@@ -114,8 +114,8 @@ def test_an_answer_that_repeats_the_chains_secret_does_not_give_it_away(
     from alibabacloud_credentials.utils import auth_util
 
     monkeypatch.setattr(auth_util, "environment_access_key_id", BASE.access_key_id)
-    monkeypatch.setattr(auth_util, "environment_access_key_secret", BASE.access_key_secret)
-    services.trouble = refusal(403, "NoPermission", f"Not with {BASE.access_key_secret}.")
+    monkeypatch.setattr(auth_util, "environment_access_key_secret", BASE.access_key_secret.reveal())
+    services.trouble = refusal(403, "NoPermission", f"Not with {BASE.access_key_secret.reveal()}.")
     hook = connect(monkeypatch, sas, {"auth_type": "ram_role_arn", "role_arn": ROLE})
     with pytest.raises(PermissionDeniedError, match=r"Not with \*\*\*\."):
         hook.service.credentials.get()

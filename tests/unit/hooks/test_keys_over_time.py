@@ -16,6 +16,7 @@ from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.transport.nonblocking import open_transport
 from airflow_provider_aegis.client.watch import Outcome, watch
 from airflow_provider_aegis.emulator import Emulator
+from tests.fakes import revealed
 from tests.unit.client.credentials_services import CredentialsServices, refusal
 from tests.unit.client.transport.drivers import Blocking, Driver, Nonblocking
 from tests.unit.hooks.connections import role
@@ -94,8 +95,8 @@ def test_keys_that_are_refused_are_replaced_in_the_middle_of_a_wait(
 
     def conversation() -> Conversation[None]:
         yield from exchange(service, READ)
-        keys = services.handed_out[0]
-        sas.add_key(keys.access_key_id, keys.access_key_secret, token=keys.security_token, seconds=0)
+        access_key_id, secret, token = revealed(services.handed_out[0])
+        sas.add_key(access_key_id, secret, token=token, seconds=0)
         yield from exchange(service, READ)
         yield from exchange(service, READ)
 
@@ -112,8 +113,8 @@ def test_a_wait_rides_out_that_no_keys_can_be_had_for_a_while(
         started = yield from exchange(service, once_task.generate_once_task(once_task_type="VUL_CHECK_TASK"))
         once_task_id = started["TaskId"]
         read = once_task.get_once_task_result_info(once_task_id=once_task_id, once_task_type="VUL_CHECK_TASK")
-        keys = services.handed_out[0]
-        sas.add_key(keys.access_key_id, keys.access_key_secret, token=keys.security_token, seconds=0)
+        access_key_id, secret, token = revealed(services.handed_out[0])
+        sas.add_key(access_key_id, secret, token=token, seconds=0)
         services.trouble = refusal(503, "ServiceUnavailable", "Come back later.")
 
         def heal() -> None:

@@ -274,12 +274,12 @@ def test_the_chain_tells_the_secrets_that_a_role_is_assumed_with_and_starts_no_t
 
     lead_to_nowhere(monkeypatch)
     monkeypatch.setattr(auth_util, "environment_access_key_id", BASE.access_key_id)
-    monkeypatch.setattr(auth_util, "environment_access_key_secret", BASE.access_key_secret)
+    monkeypatch.setattr(auth_util, "environment_access_key_secret", BASE.access_key_secret.reveal())
     told: list[str] = []
     source = VendorSource(auth_type="ram_role_arn", role_arn=ROLE, role_session_name="s", on_secret=told.append)
     before = set(threading.enumerate())
     assert type(failure(source)) is UnreachableError
-    assert BASE.access_key_secret in told
+    assert BASE.access_key_secret.reveal() in told
     assert set(threading.enumerate()) == before
 
 
