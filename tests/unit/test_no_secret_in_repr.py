@@ -17,8 +17,8 @@ from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.credentials import StaticCredentials
 from airflow_provider_aegis.client.endpoints import Endpoint
 from airflow_provider_aegis.client.exchange import Authenticate, Send, Signature
-from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.secret import Secret
+from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.temporary_credentials import Fetched, TemporaryCredentials, _Kept
 from airflow_provider_aegis.client.transport.blocking import SignatureAuth
