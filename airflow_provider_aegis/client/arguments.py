@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from datetime import timedelta
+from difflib import get_close_matches
 
 from airflow_provider_aegis.client.errors import ConfigurationError
 
@@ -32,6 +35,35 @@ def check_text(name: str, value: object) -> str:
             f"{name} is empty. If it comes from an XCom, see whether the task that should have pushed it ran and did."
         )
     return text
+
+
+def as_number(name: str, value: object, *, least: float, most: float) -> float:
+    """Return a number or its text as a number.
+
+    :param name: of the argument or field, as the error is to have it.
+    :raises ConfigurationError: if it is anything else, or not from the least to the most.
+    """
+    try:
+        number = math.nan if isinstance(value, bool) or not isinstance(value, int | float | str) else float(value)
+    except (ValueError, OverflowError):
+        number = math.nan
+    if not least <= number <= most:
+        raise ConfigurationError(f"{name} must be a number from {least:g} to {most:g}, not {value!r:.40}.")
+    return number
+
+
+def check_known(name: str, known: Sequence[str], *, what: str) -> None:
+    """Refuse a name that is not among the known ones; its value is not shown.
+
+    :param known: what there is.
+    :param what: what the name is one of, as the error is to have it.
+    :raises ConfigurationError: if it is not known; says which one was likely meant.
+    """
+    if name in known:
+        return
+    near = get_close_matches(name.rpartition("__")[2], known, n=1)  # `extra__aegis__region` is region
+    todo = f"write {near[0]!r}" if near else f"remove it, there are {', '.join(known)}"
+    raise ConfigurationError(f"{what} {name!r:.60} is not known: {todo}.")
 
 
 def plain_seconds(value: object) -> object:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol
 
-from airflow_provider_aegis.client.arguments import as_text
+from airflow_provider_aegis.client.arguments import as_number, as_text, check_known
 from airflow_provider_aegis.client.endpoints import INTERNATIONAL, doubt_about_region, resolve_endpoint
 from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.service import Service
@@ -23,6 +22,10 @@ CONN_NAME = "aegis_default"
 HOOK_NAME = "Alibaba Cloud Security Center"
 # The official provider's type; its connections hold the keys in the extra, and the endpoint of another product.
 ALIBABA_CONN_TYPE = "alibaba_cloud"
+# Where no type is given, and `generic`, say nothing of another service: they are read as our own type.
+CONN_TYPES = (CONN_TYPE, ALIBABA_CONN_TYPE, None, "", "generic")
+# Extras that people expect, and the connection's field in place of each.
+FIELD_INSTEAD = {"access_key_id": "login", "access_key_secret": "password", "host": "host", "port": "port"}
 BORROWED_OTHERWISE = ("auth_type", *(name for name in AUTH_FIELDS if name != "security_token"))
 
 
@@ -228,6 +231,10 @@ def _warn_once(text: str) -> None:
 
 
 def _parse(conn: AirflowConnection, region: str | None, on_secret: Callable[[str], object] | None) -> Service:
+    if conn.conn_type not in CONN_TYPES:
+        raise ConfigurationError(
+            f"its type must be {CONN_TYPE!r} or {ALIBABA_CONN_TYPE!r}, not {conn.conn_type!r:.60}."
+        )
     extra = _extra_of(conn)
     borrowed = conn.conn_type == ALIBABA_CONN_TYPE
     keys = (
@@ -238,6 +245,8 @@ def _parse(conn: AirflowConnection, region: str | None, on_secret: Callable[[str
     login, password = (_text(name, value) for name, value in keys.items())
     if borrowed:  # their auth_type is of other words, and all of their connections hold an AccessKey
         extra = {name: value for name, value in extra.items() if name not in BORROWED_OTHERWISE}
+    else:
+        _check_names(extra)
     values = {one.name: _read(one, extra.get(one.name)) for one in FIELDS if not one.standard}
     region = region or values["region"]
     host, port = (None, None) if borrowed else (_text("host", conn.host), conn.port)
@@ -269,6 +278,15 @@ def _extra_of(conn: AirflowConnection) -> dict[str, Any]:
     return extra
 
 
+def _check_names(extra: Mapping[str, Any]) -> None:
+    """Refuse extras that are not known: a misspelt one would silently count for nothing."""
+    known = [one.name for one in FIELDS if not one.standard]
+    for name in (name for name, value in extra.items() if value not in (None, "")):
+        if name in FIELD_INSTEAD:
+            raise ConfigurationError(f"extra {name!r} is not known: use the field {FIELD_INSTEAD[name]!r} instead.")
+        check_known(name, known, what="extra")
+
+
 def _text(name: str, value: Any) -> str | None:
     """Return a text as it is; a connection that is written as JSON can hold anything."""
     return None if value is None else as_text(repr(name), value)
@@ -279,16 +297,9 @@ def _read(one: Field, value: Any) -> Any:
     if value is None or (isinstance(value, str) and not value.strip()):
         return one.default
     if "number" in one.schema["type"]:
-        least, most = one.schema["minimum"], one.schema["maximum"]
-        try:
-            number = float("nan") if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError, OverflowError):
-            number = float("nan")
-        if math.isnan(number) or not least <= number <= most:
-            raise ConfigurationError(f"extra {one.name!r} must be a number from {least:g} to {most:g}, not {value!r}.")
-        return number
+        return as_number(f"extra {one.name!r}", value, least=one.schema["minimum"], most=one.schema["maximum"])
     text = as_text(f"extra {one.name!r}", value).strip()
     known = one.schema.get("enum", ())
     if known and text not in known:
-        raise ConfigurationError(f"extra {one.name!r} must be one of {', '.join(known)}, not {value!r}.")
+        raise ConfigurationError(f"extra {one.name!r} must be one of {', '.join(known)}, not {value!r:.40}.")
     return text
