@@ -35,13 +35,21 @@ def storable(text: str) -> str:
 
 
 def without(text: str, secrets: Iterable[Secret | str | None]) -> str:
-    """Return a text with ``***`` in place of secrets and signatures: services repeat requests in errors.
+    """Return a text as :func:`masked` does, and without anything that is called a signature.
+
+    It is for errors, in which services repeat the requests of before as well.
+    """
+    return _SIGNATURE.sub(r"\1***", masked(text, secrets))
+
+
+def masked(text: str, secrets: Iterable[Secret | str | None]) -> str:
+    """Return a text with ``***`` in place of secrets.
 
     :param secrets: found as they are, percent-encoded however often, and as JSON escapes them.
     """
     for secret in filter(None, secrets):
         text = _pattern(secret).sub("***", text)
-    return _SIGNATURE.sub(r"\1***", text)
+    return text
 
 
 @lru_cache(maxsize=64)

@@ -6,10 +6,9 @@ import errno
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
 from airflow_provider_aegis import __version__
-from airflow_provider_aegis.client.errors import ConfigurationError, ProtocolError
+from airflow_provider_aegis.client.errors import ProtocolError
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 MAX_ANSWER_SECONDS = 60.0
@@ -55,26 +54,3 @@ def read_file(path: str, most: int) -> bytes | OSError:
         return error
     except ValueError:  # a path with a null in it, or with half a character
         return OSError(errno.EINVAL, "it cannot be the name of a file")
-
-
-def proxy_for(url: str) -> str | None:
-    """Return the proxy that the environment names for an address.
-
-    :raises ConfigurationError: if it is none that both transports can use; its text may have a password in it.
-    """
-    from requests.utils import get_environ_proxies, prepend_scheme_if_needed, select_proxy
-
-    proxy = select_proxy(url, get_environ_proxies(url, no_proxy=None))
-    if not proxy:
-        return None
-    try:
-        proxy = prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
-        parts = urlsplit(proxy)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        good = False
-    if not good:
-        raise ConfigurationError(
-            "The proxy that the environment names (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) is no http address of a host."
-        )
-    return proxy

@@ -33,12 +33,13 @@ from airflow_provider_aegis.client.transport import (
     READ_SIZE,
     TOO_LONG,
     oversized,
-    proxy_for,
     read_file,
     refused_answer,
     too_slow,
 )
-from airflow_provider_aegis.client.transport.bounded import BoundedAdapter, within
+from airflow_provider_aegis.client.transport.boundary import Boundary, bare
+from airflow_provider_aegis.client.transport.bounded import BoundedAdapter, within, words_of
+from airflow_provider_aegis.client.transport.proxy import Proxy, proxy_for
 from airflow_provider_aegis.client.transport.tls import read_tls_context, trust_changed
 
 T = TypeVar("T")
@@ -121,6 +122,14 @@ class BlockingTransport:
             return error
 
     def _send(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
+        try:
+            reply = self._reply_to(send)
+        except BaseException as error:
+            bare(error)
+            raise
+        return reply if isinstance(reply, Answer) else bare(reply)
+
+    def _reply_to(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
         if not send.url.startswith(self._service.endpoint.url):
             return self._send_elsewhere(send)
         if self._process != os.getpid():  # the connection is the parent's, whose answers would be read here
@@ -129,8 +138,8 @@ class BlockingTransport:
             self.close()
         try:
             if self._adapter is None:
-                self._adapter = self._open_adapter(send)
-            reply = _fetch(self._adapter, send, self._proxy)
+                self._adapter = self._open_adapter(send, self._proxy)
+            reply = _fetch(self._adapter, send)
             if isinstance(reply, UntrustedEndpointError):
                 self._check_trust(self._adapter, send)
             return reply
@@ -142,17 +151,17 @@ class BlockingTransport:
     def _send_elsewhere(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
         try:
             proxy = None if send.direct else proxy_for(send.url)
-            adapter = self._open_adapter(send)
+            adapter = self._open_adapter(send, proxy)
         except (SecurityCenterError, ConfigurationError) as error:
             return error
         try:
-            return _fetch(adapter, send, proxy)
+            return _fetch(adapter, send)
         finally:
             adapter.close()
 
-    def _open_adapter(self, send: Send) -> BoundedAdapter:
+    def _open_adapter(self, send: Send, proxy: Proxy | None) -> BoundedAdapter:
         tls = send.url.startswith("https:")
-        return BoundedAdapter(read_tls_context(self._service.ca_bundle, send.connect_timeout) if tls else None)
+        return BoundedAdapter(read_tls_context(self._service.ca_bundle, send.connect_timeout) if tls else None, proxy)
 
     def _check_trust(self, adapter: BoundedAdapter, send: Send) -> None:
         """Have the certificate authorities read again if they are others by now.
@@ -165,7 +174,7 @@ class BlockingTransport:
             raise trust_changed()
 
 
-def _fetch(adapter: BoundedAdapter, send: Send, proxy: str | None) -> Answer | SecurityCenterError:
+def _fetch(adapter: BoundedAdapter, send: Send) -> Answer | SecurityCenterError:
     request = requests.PreparedRequest()
     request.prepare(
         method=send.method,
@@ -175,7 +184,8 @@ def _fetch(adapter: BoundedAdapter, send: Send, proxy: str | None) -> Answer | S
         auth=SignatureAuth(send.signature) if send.signature else None,
     )
     timeout = (send.connect_timeout, send.read_timeout)
-    return fetch(adapter, request, timeout=timeout, proxy=proxy, seconds=send.seconds)
+    credentials = send.signature.credentials if send.signature else None
+    return fetch(adapter, request, timeout=timeout, seconds=send.seconds, credentials=credentials)
 
 
 def fetch(
@@ -183,29 +193,31 @@ def fetch(
     request: requests.PreparedRequest,
     *,
     timeout: tuple[float, float],
-    proxy: str | None,
     seconds: float = float("inf"),
+    credentials: Credentials | None = None,
 ) -> Answer | SecurityCenterError:
     """Send a request and return its answer as far as that is within bounds; no redirect is followed.
 
     :param timeout: seconds for the connection, and for the next bytes.
-    :param proxy: address of the proxy.
     :param seconds: for all of it.
+    :param credentials: what it is signed with.
     """
+    boundary = Boundary(request.headers, credentials, adapter.proxy)
+    proxies = {"all": adapter.proxy.address} if adapter.proxy else {}
     limit = min(seconds, sum(timeout) + MAX_ANSWER_SECONDS)
     try:
         with (
             within(limit),
-            adapter.send(request, stream=True, timeout=timeout, proxies={"all": proxy} if proxy else {}) as response,
+            adapter.send(request, stream=True, timeout=timeout, proxies=proxies) as response,
         ):
             headers = {name.lower(): value for name, value in response.headers.items()}
             if not headers.get("content-length", "0").isdecimal():  # http.client takes anything for no length
-                return NoAnswerError(f"the answer's Content-Length is {headers['content-length']!r}")
-            return Answer(response.status_code, headers, _read_body(response))
+                return NoAnswerError("the answer's Content-Length is not a number")
+            return boundary.answer(response.status_code, headers, _read_body(response))
     except SecurityCenterError as error:
-        return error
+        return boundary.error(error)
     except (requests.RequestException, HTTPError, OSError) as error:
-        return _explain(error)
+        return boundary.error(_explain(error))
 
 
 def _read_body(response: requests.Response) -> bytes:
@@ -233,7 +245,7 @@ def _explain(error: Exception) -> SecurityCenterError:
         return UnreachableError(f"no connection came about: {reason}")
     if isinstance(reason, HTTPException) and str(reason).startswith("got more than"):
         return oversized(reason)
-    return NoAnswerError(f"the request was sent and no answer came back: {reason}")
+    return NoAnswerError(f"the request was sent and no answer came back: {words_of(reason)}")
 
 
 def _root(error: BaseException) -> BaseException:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from http.client import HTTPException, HTTPResponse
+from http.client import BadStatusLine, HTTPException, HTTPResponse, RemoteDisconnected
 from io import BufferedReader, RawIOBase
 from typing import Any
 
@@ -26,6 +26,7 @@ from urllib3.util.connection import create_connection
 from airflow_provider_aegis.client.errors import UnreachableError, UntrustedEndpointError
 from airflow_provider_aegis.client.transport import LEAVES_HTTP, too_slow
 from airflow_provider_aegis.client.transport.names import look_up
+from airflow_provider_aegis.client.transport.proxy import Proxy
 
 _own = threading.local()
 
@@ -89,6 +90,12 @@ class _Answer(HTTPResponse):
             super().begin()
 
 
+def words_of(error: BaseException) -> str:
+    """Return an error's text without what the other side sent in place of HTTP."""
+    foreign = isinstance(error, BadStatusLine) and not isinstance(error, RemoteDisconnected)
+    return "the answer is not HTTP" if foreign else str(error)
+
+
 class _Connecting:
     """Says of what it raises that nothing was sent."""
 
@@ -104,8 +111,8 @@ class _Connecting:
             super().connect()  # type: ignore[misc]
         except ssl.SSLCertVerificationError as error:
             raise UntrustedEndpointError(f"TLS could not verify the endpoint: {error}") from error
-        except (OSError, HTTPError, HTTPException, UnicodeError) as error:
-            raise UnreachableError(f"no connection came about: {error}") from error
+        except (OSError, HTTPError, HTTPException) as error:
+            raise UnreachableError(f"no connection came about: {words_of(error)}") from error
 
     def _new_conn(self) -> socket.socket:
         """Connect as urllib3 does, but within the time-out, which there begins anew with every address of the host."""
@@ -152,10 +159,12 @@ class BoundedAdapter(HTTPAdapter):
     """Keeps connections as they are above; those to an endpoint over TLS verify by the settings of a connection.
 
     :param context: the TLS settings, for an endpoint that is asked over TLS.
+    :param proxy: what all requests go through.
     """
 
-    def __init__(self, context: ssl.SSLContext | None) -> None:
+    def __init__(self, context: ssl.SSLContext | None, proxy: Proxy | None) -> None:
         self.context = context
+        self.proxy = proxy
         self._tls: dict[str, Any] = {"ssl_context": context} if context else {}
         super().__init__()
 
@@ -166,6 +175,10 @@ class BoundedAdapter(HTTPAdapter):
         """Verify the endpoint by the context."""
         super().init_poolmanager(*args, **(self._tls | kwargs))
         _bound(self.poolmanager)
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:  # noqa: ARG002  (its address has no password in it)
+        """Return what the proxy alone is told."""
+        return self.proxy.headers() if self.proxy else {}
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """Verify the endpoint behind a proxy by the context."""

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -41,12 +41,13 @@ from airflow_provider_aegis.client.transport import (
     READ_SIZE,
     TOO_LONG,
     oversized,
-    proxy_for,
     read_file,
     refused_answer,
     too_slow,
 )
+from airflow_provider_aegis.client.transport.boundary import Boundary, bare
 from airflow_provider_aegis.client.transport.names import look_up
+from airflow_provider_aegis.client.transport.proxy import Proxy, proxy_for
 from airflow_provider_aegis.client.transport.tls import aread_tls_context, trust_changed
 
 T = TypeVar("T")
@@ -55,7 +56,13 @@ T = TypeVar("T")
 SLACK = 1.0
 # How aiohttp words it; it has no class for it.
 OVERSIZED = ("Got more than", "Too many headers")
-NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
+
+
+class _NotConnectedError(aiohttp.ClientConnectionError):
+    """No connection came about, for the reason that is its cause."""
+
+
+NOT_SENT = (_NotConnectedError, aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
 class NonblockingTransport:
@@ -102,6 +109,14 @@ class NonblockingTransport:
             return copy.copy(error)  # many may have waited for the same keys
 
     async def _send(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
+        try:
+            reply = await self._reply_to(send)
+        except BaseException as error:
+            bare(error)
+            raise
+        return reply if isinstance(reply, Answer) else bare(reply)
+
+    async def _reply_to(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
         if not send.url.startswith(self._service.endpoint.url):
             return await self._send_elsewhere(send)
         shared = self._shared
@@ -145,6 +160,11 @@ async def _fetch(shared: _Shared, send: Send) -> Answer | SecurityCenterError:
             body=send.body,
             content_type=headers.get("content-type"),
         )
+    proxy = shared.proxy
+    boundary = Boundary(headers, send.signature.credentials if send.signature else None, proxy)
+    for_proxy = proxy.headers() if proxy else {}
+    if for_proxy and url.scheme == "http":  # there is no tunnel that is asked for with them
+        headers |= for_proxy
     limit = min(send.seconds, send.connect_timeout + send.read_timeout + MAX_ANSWER_SECONDS)
     timer = asyncio.timeout(_bounded(limit + SLACK))
     try:
@@ -157,7 +177,8 @@ async def _fetch(shared: _Shared, send: Send) -> Answer | SecurityCenterError:
                 data=send.body or None,
                 skip_auto_headers=("Content-Type",),
                 allow_redirects=False,
-                proxy=shared.proxy,
+                proxy=proxy.address if proxy else None,
+                proxy_headers=for_proxy,
                 ssl=shared.context,
                 timeout=_timeouts(send.connect_timeout, send.read_timeout),
             ) as response,
@@ -165,11 +186,11 @@ async def _fetch(shared: _Shared, send: Send) -> Answer | SecurityCenterError:
             if response.status == HTTPStatus.SWITCHING_PROTOCOLS:  # aiohttp drops all other interim answers
                 response.close()
                 return NoAnswerError(LEAVES_HTTP)
-            return Answer(response.status, response.headers, await _read_body(response))
+            return boundary.answer(response.status, response.headers, await _read_body(response))
     except SecurityCenterError as error:
-        return error
+        return boundary.error(error)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        return too_slow(limit) if timer.expired() else _explain(error)
+        return boundary.error(too_slow(limit) if timer.expired() else _explain(error))
 
 
 async def _read_file(path: str, most: int) -> bytes | OSError:
@@ -212,9 +233,7 @@ async def _read_body(response: aiohttp.ClientResponse) -> bytes:
 
 def _explain(error: Exception) -> SecurityCenterError:
     """Say of an error whether the request can have arrived."""
-    what = str(error) or type(error).__name__
-    if isinstance(error, aiohttp.ClientConnectorError):  # its own text shows the TLS settings as an object
-        what = f"{error.host}:{error.port}: {error.os_error}"
+    what = _words_of(error)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return UntrustedEndpointError(f"TLS could not verify the endpoint: {what}")
     if isinstance(error, NOT_SENT):
@@ -222,6 +241,18 @@ def _explain(error: Exception) -> SecurityCenterError:
     if any(words in what for words in OVERSIZED):
         return oversized(what)
     return NoAnswerError(f"the request was sent and no answer came back: {what}")
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Says of what it raises that nothing was sent, also where a proxy does not open a tunnel."""
+
+    async def connect(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await super().connect(*args, **kwargs)
+        except NOT_SENT:
+            raise
+        except (aiohttp.ClientError, OSError) as error:
+            raise _NotConnectedError from error
 
 
 class _Resolver(AbstractResolver):
@@ -240,16 +271,36 @@ class _Resolver(AbstractResolver):
         """Do nothing: no look-up can be broken off."""
 
 
+def _words_of(error: Exception) -> str:
+    """Return aiohttp's words without the bytes that it quotes, which are the endpoint's."""
+    match error:
+        case _NotConnectedError(__cause__=Exception() as cause):
+            return _words_of(cause)
+        case aiohttp.ConnectionTimeoutError():  # its own text has the address that is asked for
+            return "timed out"
+        case aiohttp.ClientConnectorError():  # its own text shows the TLS settings as an object
+            return f"{error.host}:{error.port}: {_words_of(error.os_error)}"
+        case aiohttp.ClientHttpProxyError():
+            return f"the proxy answered {error.status} {error.message}"
+        case aiohttp.ClientResponseError():
+            return error.message.partition(":")[0]
+        case aiohttp.ServerDisconnectedError():
+            return "the endpoint closed the connection"
+        case TimeoutError() if not str(error):
+            return "timed out"
+    return str(error) or type(error).__name__
+
+
 @dataclass(slots=True)
 class _Shared:
     """Connections to one endpoint.
 
-    :param proxy: address of the proxy that the environment names for it.
+    :param proxy: the proxy that the environment names for it.
     :param context: the TLS settings of connections that are opened from now on.
     """
 
     session: aiohttp.ClientSession
-    proxy: str | None
+    proxy: Proxy | None
     context: ssl.SSLContext | bool = True
     users: int = 0
 
@@ -286,7 +337,7 @@ def _open_session(url: str, *, direct: bool = False) -> _Shared:
     # aiohttp's own reading of the environment would also look for a netrc, and refuse a call that has one.
     proxy = None if direct else proxy_for(url)
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(resolver=_Resolver(), keepalive_timeout=KEEP_IDLE_SECONDS, limit=0),
+        connector=_Connector(resolver=_Resolver(), keepalive_timeout=KEEP_IDLE_SECONDS, limit=0),
         headers=HEADERS,
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),

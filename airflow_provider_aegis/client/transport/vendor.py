@@ -19,9 +19,9 @@ from airflow_provider_aegis.client.errors import (
     UntrustedEndpointError,
     error_class,
 )
-from airflow_provider_aegis.client.transport import proxy_for
 from airflow_provider_aegis.client.transport.blocking import fetch
 from airflow_provider_aegis.client.transport.bounded import BoundedAdapter
+from airflow_provider_aegis.client.transport.proxy import proxy_for
 from airflow_provider_aegis.client.transport.tls import tls_context
 
 # Instance metadata; like every service on the machine itself or its link it is never asked through a proxy.
@@ -70,13 +70,15 @@ def perform(url: str, request: Any, options: dict[str, Any], rules: Rules) -> An
     for secret in (*queried, request.headers.get(SECRET_HEADER), bearer, *posted):
         if secret and rules.on_secret:
             rules.on_secret(secret)
-    adapter = BoundedAdapter(tls_context(rules.ca_bundle) if parts.scheme == "https" else None)
+    adapter = BoundedAdapter(
+        tls_context(rules.ca_bundle) if parts.scheme == "https" else None,
+        None if is_near(name) else proxy_for(prepared.url or ""),
+    )
     try:
         answer = fetch(
             adapter,
             prepared,
             timeout=(_seconds(options.get("connectTimeout"), 5.0), _seconds(options.get("readTimeout"), 10.0)),
-            proxy=None if is_near(name) else proxy_for(prepared.url or ""),
         )
     finally:
         adapter.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.errors import ConfigurationError, UnreachableError, UntrustedEndpointError
 from tests.unit.client.transport.drivers import Driver, ask, service_at
-from tests.unit.client.transport.loopback import Request, Server, reply, tls
+from tests.unit.client.transport.loopback import Act, Request, Server, raw, reply, reset, tls
 
 
 def test_a_netrc_is_not_read(driver: Driver, server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -41,16 +42,34 @@ def test_a_proxy_gets_the_request_with_our_authorization(
     assert "proxy-authorization" not in headers
 
 
-def test_keys_of_the_proxy_go_into_a_header_of_their_own(
-    driver: Driver, server: Server, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("user_info", "told"),
+    [
+        ("user:pass@", b"user:pass"),
+        ("user:@", b"user:"),
+        ("user@", b"user:"),
+        (":pass@", b":pass"),
+        ("us%40er:p%2Fa%25@", b"us@er:p/a%"),
+        ("user:p:q%ff@", b"user:p:q\xff"),
+        ("üser:pä@", "üser:pä".encode()),
+        (":@", None),
+        ("@", None),
+    ],
+)
+def test_user_and_password_of_the_proxy_go_into_a_header_of_their_own(
+    driver: Driver, server: Server, monkeypatch: pytest.MonkeyPatch, user_info: str, told: bytes | None
 ) -> None:
     with Server() as proxy:
-        monkeypatch.setenv("HTTP_PROXY", f"http://user:pass@{proxy.address}")
-        service = service_at(f"http://{server.address}")
-        driver.perform(service, ask(service))
-    headers = proxy.requests[0].headers
-    assert headers["proxy-authorization"] == "Basic dXNlcjpwYXNz"
-    assert headers["authorization"].startswith("ACS3-HMAC-SHA256 ")
+        for name in ("HTTP_PROXY", "HTTPS_PROXY"):
+            monkeypatch.setenv(name, f"http://{user_info}{proxy.address}")
+        for address in (f"http://{server.address}", "https://tds.example"):
+            service = service_at(address)
+            driver.perform(service, ask(service))
+    plain, tunnel = (request.headers for request in proxy.requests)
+    expected = f"Basic {b64encode(told).decode()}" if told else None
+    assert plain.get("proxy-authorization") == tunnel.get("proxy-authorization") == expected
+    assert plain["authorization"].startswith("ACS3-HMAC-SHA256 ")
+    assert "authorization" not in tunnel
 
 
 @pytest.mark.parametrize("no_proxy", ["127.0.0.1", "other.example,127.0.0.1", "127.0.0.0/8", "*"])
@@ -72,11 +91,22 @@ def test_a_proxy_that_is_down_says_that_nothing_was_sent(driver: Driver, monkeyp
     assert isinstance(outcome, UnreachableError)
 
 
-@pytest.mark.parametrize("status", ["403 Forbidden", "407 Proxy Authentication Required", "502 Bad Gateway"])
+@pytest.mark.parametrize(
+    "act",
+    [
+        pytest.param(reply(b"no", "403 Forbidden"), id="403"),
+        pytest.param(reply(b"no", "407 Proxy Authentication Required"), id="407"),
+        pytest.param(reply(b"no", "502 Bad Gateway"), id="502"),
+        pytest.param(raw(), id="closed"),
+        pytest.param(raw(b"HTTP/1.1 2"), id="cut short"),
+        pytest.param(raw(b"no HTTP\r\n\r\n"), id="no HTTP"),
+        pytest.param(reset, id="reset"),
+    ],
+)
 def test_a_proxy_that_opens_no_tunnel_says_that_nothing_was_sent(
-    driver: Driver, monkeypatch: pytest.MonkeyPatch, status: str
+    driver: Driver, monkeypatch: pytest.MonkeyPatch, act: Act
 ) -> None:
-    with Server(reply(b"no", status)) as proxy:
+    with Server(act) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.address}")
         service = service_at("https://tds.example")
         (outcome,) = driver.perform(service, ask(service))
@@ -101,7 +131,9 @@ def test_the_endpoints_certificate_is_verified_through_a_proxy_too(
         assert isinstance(driver.perform(other, ask(other))[0], UntrustedEndpointError)
 
 
-@pytest.mark.parametrize("address", ["http://u:secretly@127.0.0.1:99999", "socks5://u:secretly@h", "ftp://h", "//"])
+@pytest.mark.parametrize(
+    "address", ["http://u:secretly@127.0.0.1:99999", "http://u:secretly@a..b", "socks5://u:secretly@h", "ftp://h", "//"]
+)
 def test_a_proxy_that_cannot_be_used_is_named_and_not_shown(
     driver: Driver, server: Server, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
