@@ -37,6 +37,15 @@ def check_text(name: str, value: object) -> str:
     return text
 
 
+def optional_text(name: str, value: object) -> str | None:
+    """Return a text as it is, or ``None`` where there is none; a template makes ``"None"`` of an argument that is none.
+
+    :raises ConfigurationError: if it is neither.
+    """
+    text = "" if value is None else as_text(name, value)
+    return None if text.strip() in ("", "None") else text
+
+
 def as_number(name: str, value: object, *, least: float, most: float) -> float:
     """Return a number or its text as a number.
 

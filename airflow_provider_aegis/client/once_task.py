@@ -15,7 +15,7 @@ from typing import Any
 
 import pendulum
 
-from airflow_provider_aegis.client.arguments import as_text, check_text
+from airflow_provider_aegis.client.arguments import check_text, optional_text
 from airflow_provider_aegis.client.errors import ConfigurationError, ConflictError, ProtocolError
 from airflow_provider_aegis.client.operations import Call, call
 from airflow_provider_aegis.client.text import printable
@@ -199,7 +199,7 @@ def generate_once_task(
 
     :param once_task_name: the type where it is not given, as in every published use.
     :param param: options of the task, a mapping or the text of a JSON object; ``{}`` where nothing is given.
-    :raises ConfigurationError: if an argument is empty or ``param`` is not a JSON object.
+    :raises ConfigurationError: if an argument is empty or not a string, or ``param`` is not a JSON object.
     """
     once_task_type = check_text("once_task_type", once_task_type)
     return call(
@@ -207,14 +207,14 @@ def generate_once_task(
         TaskType=once_task_type,
         TaskName=_name(once_task_name, once_task_type),
         Param=param_text(param),
-        Source=source or None,
+        Source=optional_text("source", source),
     )
 
 
 def get_once_task_result_info(*, once_task_id: str, once_task_type: str, once_task_name: str | None = None) -> Call:
     """Build a GetOnceTaskResultInfo call.
 
-    :raises ConfigurationError: if an argument is empty, or the id cannot be one.
+    :raises ConfigurationError: if an argument is empty or not a string, or the id cannot be one.
     """
     once_task_type = check_text("once_task_type", once_task_type)
     return call(
@@ -230,21 +230,19 @@ def get_last_once_task_info(
 ) -> Call:
     """Build a GetLastOnceTaskInfo call.
 
-    :raises ConfigurationError: if an argument is empty.
+    :raises ConfigurationError: if an argument is empty or not a string.
     """
     once_task_type = check_text("once_task_type", once_task_type)
     return call(
         "GetLastOnceTaskInfo",
         TaskType=once_task_type,
         TaskName=_name(once_task_name, once_task_type),
-        Source=source or None,
+        Source=optional_text("source", source),
     )
 
 
 def _name(once_task_name: str | None, once_task_type: str) -> str:
-    """The name, or the type where there is none; a template makes ``None`` of an argument that was ``None``."""
-    text = "" if once_task_name is None else as_text("once_task_name", once_task_name).strip()
-    return once_task_type if text in ("", "None") else text
+    return (optional_text("once_task_name", once_task_name) or once_task_type).strip()
 
 
 def cancel_once_task(once_task_id: str) -> Call:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_aegis.client import once_task
-from airflow_provider_aegis.client.arguments import as_text
+from airflow_provider_aegis.client.arguments import as_text, check_text, optional_text
 from airflow_provider_aegis.client.endpoints import doubt_about_region
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
 from airflow_provider_aegis.client.exchange import Conversation, exchange
@@ -180,6 +180,7 @@ class AegisHook(BaseHook):
         :param end_time: only tasks up to here, UNIX epoch milliseconds.
         :return: one payload for each page, with ``TaskManageResponseList`` and ``PageInfo``.
         """
+        once_task_type = optional_text("once_task_type", once_task_type)
         if not once_task_type and not root_task_id:
             raise ConfigurationError("describe_once_task needs once_task_type or root_task_id.")
         return self._pages(
@@ -188,7 +189,7 @@ class AegisHook(BaseHook):
             TaskType=once_task_type,
             RootTaskId=_optional_id("root_task_id", root_task_id),
             TaskId=_optional_id("once_task_id", once_task_id),
-            Source=source,
+            Source=optional_text("source", source),
             StartTimeQuery=start_time,
             EndTimeQuery=end_time,
         )
@@ -216,11 +217,11 @@ class AegisHook(BaseHook):
         return self._pages(
             "DescribeOnceTaskLeafRecordPage",
             page_size,
-            TaskType=once_task_type,
+            TaskType=check_text("once_task_type", once_task_type),
             TaskId=_optional_id("once_task_id", once_task_id),
             RelateInfo=relate_info,
             StatusList=status_list,
-            Source=source,
+            Source=optional_text("source", source),
             StartTime=start_time,
             EndTime=end_time,
         )
@@ -231,6 +232,7 @@ class AegisHook(BaseHook):
         :param target: image digest or machine UUID; the service may refuse a call without it (code -101).
         :return: ``OnceTasks``.
         """
+        once_task_type, target = check_text("once_task_type", once_task_type), optional_text("target", target)
         return self.call("ListUnfinishedOnceTask", TaskType=once_task_type, Target=target)
 
     def cancel_once_task(self, *, once_task_id: str) -> dict[str, Any]:
