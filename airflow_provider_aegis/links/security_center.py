@@ -41,7 +41,7 @@ class SecurityCenterLink(_StoredLink):
 
 
 class RequestDiagnosisLink(_StoredLink):
-    """Opens the service's own page about the last request of the task."""
+    """Opens the service's own page about a request of the task: the last one that told something new."""
 
     name = "Request diagnosis"
 

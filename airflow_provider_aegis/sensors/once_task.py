@@ -134,7 +134,7 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
         try:
             payload = self.hook.perform(exchange(service, call, deadline=until))
         except SecurityCenterError as error:
-            if not error.transient:
+            if not (error.transient or self.silent_fail):
                 return PokeReturnValue(True, self._conclude(context, Ending(Outcome.ERROR, error=error)))
             self._watcher.note_trouble(error)
             self._show_change(context, error=error)

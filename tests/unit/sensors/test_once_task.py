@@ -198,6 +198,14 @@ def test_silent_fail_rides_out_final_errors_in_every_mode(mode: str, sas: Emulat
     assert task.run(sensor(mode, once_task_id, silent_fail=True))["TaskInfo"]["Status"] == "SUCCESS"
 
 
+def test_silent_fail_rides_out_a_final_error_of_the_first_read_as_well(
+    mode: str, sas: Emulator, task: FakeTask
+) -> None:
+    once_task_id = start("SUCCESS", sas)
+    sas.inject(READ, Fault.error("NoPermission", status=403), times=1)
+    assert task.run(sensor(mode, once_task_id, silent_fail=True))["TaskInfo"]["Status"] == "SUCCESS"
+
+
 @pytest.mark.parametrize("soft_fail", [False, True])
 def test_its_timeout_ends_the_wait(mode: str, soft_fail: bool, sas: Emulator, task: FakeTask) -> None:
     with pytest.raises(AirflowSkipException if soft_fail else AirflowSensorTimeout):
