@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import NoReturn
+
+# A shorter secret may be a word of what is searched for it.
+SHORTEST = 16
+
+_PLAIN = re.compile(r"[A-Za-z0-9]+")
 
 
 class Secret:
@@ -14,14 +20,23 @@ class Secret:
     :param text: the secret.
     """
 
-    __slots__ = ("_text",)
+    __slots__ = ("_mark", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._mark: bytes | None = None
 
     def reveal(self) -> str:
         """Return the text."""
         return self._text
+
+    @property
+    def mark(self) -> bytes:
+        """A part that stays the same however the secret is encoded, to search for; none if the secret is short."""
+        if self._mark is None:
+            text = self._text if len(self._text) >= SHORTEST else ""
+            self._mark = (text if text.isalnum() else max(_PLAIN.findall(text), key=len, default="")).encode()
+        return self._mark
 
     def __repr__(self) -> str:
         return "***"

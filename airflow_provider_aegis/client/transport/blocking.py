@@ -183,28 +183,18 @@ def _fetch(adapter: BoundedAdapter, send: Send) -> Answer | SecurityCenterError:
         data=send.body,
         auth=SignatureAuth(send.signature) if send.signature else None,
     )
-    timeout = (send.connect_timeout, send.read_timeout)
-    credentials = send.signature.credentials if send.signature else None
-    return fetch(adapter, request, timeout=timeout, seconds=send.seconds, credentials=credentials)
+    return fetch(adapter, request, send)
 
 
-def fetch(
-    adapter: BoundedAdapter,
-    request: requests.PreparedRequest,
-    *,
-    timeout: tuple[float, float],
-    seconds: float = float("inf"),
-    credentials: Credentials | None = None,
-) -> Answer | SecurityCenterError:
+def fetch(adapter: BoundedAdapter, request: requests.PreparedRequest, send: Send) -> Answer | SecurityCenterError:
     """Send a request and return its answer as far as that is within bounds; no redirect is followed.
 
-    :param timeout: seconds for the connection, and for the next bytes.
-    :param seconds: for all of it.
-    :param credentials: what it is signed with.
+    :param send: what is wanted, with its time-outs.
     """
-    boundary = Boundary(request.headers, credentials, adapter.proxy)
+    boundary = Boundary(send, request.headers.get("authorization", ""), adapter.proxy)
     proxies = {"all": adapter.proxy.address} if adapter.proxy else {}
-    limit = min(seconds, sum(timeout) + MAX_ANSWER_SECONDS)
+    timeout = (send.connect_timeout, send.read_timeout)
+    limit = min(send.seconds, sum(timeout) + MAX_ANSWER_SECONDS)
     try:
         with (
             within(limit),

@@ -161,7 +161,7 @@ async def _fetch(shared: _Shared, send: Send) -> Answer | SecurityCenterError:
             content_type=headers.get("content-type"),
         )
     proxy = shared.proxy
-    boundary = Boundary(headers, send.signature.credentials if send.signature else None, proxy)
+    boundary = Boundary(send, headers.get("authorization", ""), proxy)
     for_proxy = proxy.headers() if proxy else {}
     if for_proxy and url.scheme == "http":  # there is no tunnel that is asked for with them
         headers |= for_proxy

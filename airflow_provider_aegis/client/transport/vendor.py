@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 
 from airflow_provider_aegis.client.answers import Answer
+from airflow_provider_aegis.client.commands import Send
 from airflow_provider_aegis.client.endpoints import is_loopback
 from airflow_provider_aegis.client.errors import (
     ProtocolError,
@@ -29,6 +30,7 @@ METADATA = "100.100.100.200"
 # Where nothing is signed but the token says who is there, as well as where something is.
 TELLING = ("Signature", "OIDCToken")
 SECRET_PARAMETERS = ("Signature", "SecurityToken", "OIDCToken")
+TIMEOUTS = (("connect", 5.0), ("read", 10.0))
 SECRET_HEADER = "X-aliyun-ecs-metadata-token"
 
 
@@ -75,11 +77,8 @@ def perform(url: str, request: Any, options: dict[str, Any], rules: Rules) -> An
         None if is_near(name) else proxy_for(prepared.url or ""),
     )
     try:
-        answer = fetch(
-            adapter,
-            prepared,
-            timeout=(_seconds(options.get("connectTimeout"), 5.0), _seconds(options.get("readTimeout"), 10.0)),
-        )
+        connect, read = (_seconds(options.get(f"{what}Timeout"), otherwise) for what, otherwise in TIMEOUTS)
+        answer = fetch(adapter, prepared, Send(prepared.url or "", None, connect, read))
     finally:
         adapter.close()
     if isinstance(answer, SecurityCenterError):
