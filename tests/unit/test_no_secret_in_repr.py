@@ -22,6 +22,7 @@ from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.temporary_credentials import Fetched, TemporaryCredentials, _Kept
 from airflow_provider_aegis.client.transport.blocking import SignatureAuth
+from airflow_provider_aegis.client.transport.proxy import Proxy
 from airflow_provider_aegis.client.transport.vendor import Rules
 from airflow_provider_aegis.client.vendor_credentials import VendorSource
 from airflow_provider_aegis.emulator import Emulator, Key
@@ -62,6 +63,7 @@ HOLDERS: list[object] = [
     Authenticate(KEYS),
     SERVICE,
     Rules(None, print),
+    Proxy("http://h", Secret(SECRET), (Secret(TOKEN),)),
     Key(SECRET, token=TOKEN),
     _Held(Key(SECRET, token=TOKEN), None),
     Claim("key-id", frozenset(), HEADERS["authorization"][-64:]),
