@@ -68,13 +68,8 @@ class AegisHook(BaseHook):
 
         :raises ConfigurationError: if a field of the connection cannot be used.
         """
-        try:
-            conn = self.get_connection(self.aegis_conn_id)
-        except AirflowNotFoundException as error:
-            raise self._undefined() from error
-        with suppress(ValueError, RecursionError):  # what is no JSON is named below
-            _ = conn.extra_dejson  # reading it hands its secrets to Airflow's masker
-        return parse_connection(conn, region=self.region, on_secret=_mask)
+        # In no variable: error trackers ship those of a traceback, and a connection's repr has the password in it.
+        return parse_connection(self._look_up(), region=self.region, on_secret=_mask)
 
     async def aget_service(self) -> Service:
         """Read the connection on an event loop, without holding it up.
@@ -83,13 +78,7 @@ class AegisHook(BaseHook):
         """
         if not hasattr(BaseHook, "aget_connection"):  # below Airflow 3.1
             return await asyncio.to_thread(lambda: self.service)
-        try:
-            conn = await BaseHook.aget_connection(self.aegis_conn_id)
-        except AirflowNotFoundException as error:
-            raise self._undefined() from error
-        with suppress(ValueError, RecursionError):
-            _ = await conn.aextra_dejson() if hasattr(conn, "aextra_dejson") else conn.extra_dejson
-        return parse_connection(conn, region=self.region, on_secret=_mask)
+        return parse_connection(await self._alook_up(), region=self.region, on_secret=_mask)
 
     def perform(self, conversation: Conversation[T]) -> T:
         """Carry one of the client's conversations through."""
@@ -279,6 +268,24 @@ class AegisHook(BaseHook):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _look_up(self) -> Any:
+        try:
+            conn = self.get_connection(self.aegis_conn_id)
+        except AirflowNotFoundException as error:
+            raise self._undefined() from error
+        with suppress(ValueError, RecursionError):  # what is no JSON is named when it is parsed
+            _ = conn.extra_dejson  # reading it hands its secrets to Airflow's masker
+        return conn
+
+    async def _alook_up(self) -> Any:
+        try:
+            conn = await BaseHook.aget_connection(self.aegis_conn_id)
+        except AirflowNotFoundException as error:
+            raise self._undefined() from error
+        with suppress(ValueError, RecursionError):
+            _ = await conn.aextra_dejson() if hasattr(conn, "aextra_dejson") else conn.extra_dejson
+        return conn
 
     def _undefined(self) -> ConfigurationError:
         return ConfigurationError(

@@ -216,13 +216,17 @@ def parse_connection(
     :param on_secret: told every secret that is obtained with what the connection says.
     :raises ConfigurationError: if a field cannot be used; the text names the connection and the field.
     """
+    named = f"Connection {conn.conn_id!r}"
     try:
         service = _parse(conn, region, on_secret)
     except ConfigurationError as error:
-        raise ConfigurationError(f"Connection {conn.conn_id!r}: {error}") from error
-    if doubt := doubt_about_region(service.region):
-        _warn_once(f"Connection {conn.conn_id!r}: {'argument' if region else 'extra'} 'region': {doubt}")
-    return service
+        problem = f"{named}: {error}"
+    else:
+        if doubt := doubt_about_region(service.region):
+            _warn_once(f"{named}: {'argument' if region else 'extra'} 'region': {doubt}")
+        return service
+    del conn  # error trackers ship the variables of a traceback, and its repr has the password in it
+    raise ConfigurationError(problem)
 
 
 @lru_cache(maxsize=100)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import pkgutil
@@ -29,10 +30,10 @@ from airflow_provider_aegis.emulator import Emulator, Key
 from airflow_provider_aegis.emulator.messages import Request
 from airflow_provider_aegis.emulator.signatures import Claim, _Held
 from airflow_provider_aegis.hooks.aegis import AegisHook
-from airflow_provider_aegis.hooks.connection import parse_connection
 from airflow_provider_aegis.operators.once_task import AegisOnceTaskOperator
 from airflow_provider_aegis.operators.submission import Submission
 from airflow_provider_aegis.sensors.once_task import AegisOnceTaskSensor
+from tests.captured import captured
 
 SECRET, TOKEN = "the-secret-of-the-key", "the-token-of-the-key"
 KEYS = Credentials("key-id", SECRET, TOKEN)
@@ -159,16 +160,20 @@ def test_tasks_and_their_triggers_show_no_secret() -> None:
         },
         {"password": f"{SECRET} "},
         {"password": f"{SECRET}ü"},
+        {"extra": {"region": "cn-hangzhou", "security_token": TOKEN, "regoin": "cn-hangzhou"}},
+        {"extra": f'{{"security_token": "{TOKEN}"'},
     ],
     ids=str,
 )
-def test_a_connection_that_is_refused_shows_no_secret(broken: dict[str, Any]) -> None:
-    from airflow.models.connection import Connection
-
+@pytest.mark.parametrize("nonblocking", [False, True], ids=["worker", "event loop"])
+def test_a_connection_that_is_refused_shows_no_secret(
+    broken: dict[str, Any], nonblocking: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     known = {"conn_type": "aegis", "login": "key-id", "password": SECRET, "extra": {"region": "cn-hangzhou"}} | broken
-    conn = Connection(conn_id="c", **{**known, "extra": json.dumps(known["extra"])})
+    monkeypatch.setenv("AIRFLOW_CONN_AEGIS_DEFAULT", json.dumps(known))
     with pytest.raises(ValueError) as caught:
-        parse_connection(conn)
-    shown = f"{caught.value!r} {caught.getrepr(style='native', showlocals=False)}"
+        asyncio.run(AegisHook().aget_service()) if nonblocking else AegisHook().call("DescribeVulList")
+    shown = captured(caught.value)
+    assert "aegis_default" in shown
     assert TOKEN not in shown
-    assert SECRET not in f"{shown} {caught.value.args}"
+    assert SECRET not in shown

@@ -8,7 +8,6 @@ import signal
 import socket
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from airflow_provider_aegis.client.operations import call
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.transport.nonblocking import open_transport
+from tests.captured import captured
 from tests.fakes import READ, START
 from tests.unit.client.transport.drivers import Driver, service_at
 from tests.unit.client.transport.loopback import Act, Request, Server, hang, raw, reply, reset, tls
@@ -31,18 +31,6 @@ SECRET = "access-key-secret-8f3a"
 TOKEN = "CAIS+token/" + "0a9b8c7d6e" * 30 + "=="
 PASSWORD = "the-proxys-password/+"
 KEYS = Credentials("LTAI-id", SECRET, TOKEN)
-
-
-def captured(error: BaseException) -> str:
-    """Everything that can be read off an error: its traceback with all variables, its repr, what it is stored as."""
-    seen, chain = "", [error]
-    for one in chain:
-        seen += "".join(traceback.TracebackException.from_exception(one, capture_locals=True).format())
-        seen += f"{one!r} {one} {one.args!r} {vars(one)!r}"
-        if isinstance(one, SecurityCenterError):
-            seen += f"{one.as_dict()}"
-        chain += [each for each in (one.__cause__, one.__context__) if each and each not in chain]
-    return seen
 
 
 def secrets_of(requests: list[Request]) -> Iterator[str]:
