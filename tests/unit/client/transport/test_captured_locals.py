@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,6 +25,7 @@ from airflow_provider_aegis.client.transport.nonblocking import open_transport
 from tests.captured import captured
 from tests.fakes import READ, START
 from tests.unit.client.transport.drivers import Driver, service_at
+from tests.unit.client.transport.echoes import ECHOES, SUCCESS, refused_tunnel, signature_of
 from tests.unit.client.transport.loopback import Act, Request, Server, hang, raw, reply, reset, tls
 
 SECRET = "access-key-secret-8f3a"
@@ -37,10 +38,7 @@ def secrets_of(requests: list[Request]) -> Iterator[str]:
     """What must not be seen: what is configured, and the signatures that were sent."""
     yield from (SECRET, TOKEN, quote(TOKEN, safe=""), PASSWORD, quote(PASSWORD, safe=""))
     yield base64.b64encode(f"user:{PASSWORD}".encode()).decode()
-    for request in requests:
-        authorization = request.headers.get("authorization", "")
-        if "Signature=" in authorization:
-            yield authorization.rpartition("Signature=")[2]
+    yield from filter(None, map(signature_of, requests))
 
 
 def assert_bare(error: BaseException, *servers: Server) -> str:
@@ -65,61 +63,7 @@ def error_of(driver: Driver, it: Service, asked: Any = READ, **how: Any) -> Base
     raise AssertionError("the call has succeeded")
 
 
-def echoed(request: Request) -> str:
-    """Repeat everything secret in a request, in the ways in which services do."""
-    signature = request.headers["authorization"].rpartition("Signature=")[2]
-    token = request.headers["x-acs-security-token"]
-    return f"{signature} Signature={signature} {token} {quote(token, safe='')} {quote(quote(token, safe=''), safe='')}"
-
-
-def echo(answer: Callable[[str], bytes]) -> Act:
-    return lambda connection, request: connection.sendall(answer(echoed(request)))
-
-
-def envelope(text: str, status: str = "400 Bad", code: str = "Invalid", **more: str) -> bytes:
-    fields = {"HostId": text, "RequestId": text, "Code": code, "Message": text, **more}
-    body = ("{" + ", ".join(f'"{name}": "{value}"' for name, value in fields.items()) + "}").encode()
-    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
-
-
-def head(text: str, body: bytes = b"[}") -> bytes:
-    return f"HTTP/1.1 200 OK\r\nx-acs-request-id: {text}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
-
-
-ACTS: dict[str, Act] = {
-    "refused": echo(envelope),
-    "denied": echo(lambda text: envelope(text, "403 Forbidden", "NoPermission")),
-    "wrong signature": echo(lambda text: envelope(text, code="SignatureDoesNotMatch")),
-    "a code": echo(lambda text: envelope(text, code=f"Invalid.{text}")),
-    "escaped JSON": echo(lambda text: envelope(text.replace("/", "\\/").replace("+", "\\u002b"))),
-    "failed": echo(lambda text: envelope(text, "500 Error", "ServerError")),
-    "throttled": echo(lambda text: envelope(text, code="Throttling")),
-    "no JSON, request id": echo(head),
-    "redirect": echo(lambda text: f"HTTP/1.1 302 Found\r\nLocation: /{text}\r\nContent-Length: 0\r\n\r\n".encode()),
-    "too long, request id": echo(lambda text: head(text, b"x" * 9 * 1024 * 1024)),
-    "HTML": echo(lambda text: head(text, f"<html>{text}</html>".encode())),
-    "status line": echo(lambda text: f"HTTP/1.1 2{text} OK\r\n\r\n".encode()),
-    "no HTTP": echo(lambda text: f"{text}\r\n\r\n".encode()),
-    "header name": echo(lambda text: f"HTTP/1.1 200 OK\r\n{text}: x\r\nContent-Length: 0\r\n\r\n".encode()),
-    "long header": echo(lambda text: f"HTTP/1.1 200 OK\r\nx: {text * 100}\r\n\r\n".encode()),
-    "length": echo(lambda text: f"HTTP/1.1 200 OK\r\nContent-Length: {text}\r\n\r\n".encode()),
-    "chunk": echo(lambda text: f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{text}\r\n".encode()),
-    "cut short": echo(lambda text: f"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n{text}".encode()),
-    "reset": reset,
-    "closed": raw(),
-    "silence": hang,
-}
-
-
-def then_close(act: Act) -> Act:
-    """Do it, and close the connection."""
-
-    def both(connection: socket.socket, request: Request) -> None:
-        act(connection, request)
-        if connection.fileno() != -1:
-            connection.shutdown(socket.SHUT_WR)
-
-    return both
+ACTS: dict[str, Act] = {**ECHOES, "reset": reset, "closed": raw(), "silence": hang}
 
 
 @pytest.fixture(autouse=True)
@@ -131,24 +75,18 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("asked", [READ, START], ids=["read", "start"])
 @pytest.mark.parametrize("act", ACTS.values(), ids=list(ACTS))
 def test_no_error_of_an_answer_shows_a_secret(driver: Driver, act: Act, asked: Any) -> None:
-    with Server(then_close(act)) as server:
+    with Server(act) as server:
         it = service(f"http://{server.address}", read_timeout=0.2, connect_timeout=5.0)
         assert_bare(error_of(driver, it, asked), server)
     assert server.requests
 
 
 def test_a_good_answer_that_repeats_secrets_is_handed_on_without_them(driver: Driver) -> None:
-    digest = "sha256:" + "ab" * 32
-
-    def act(connection: socket.socket, request: Request) -> None:
-        text = f'{{"RequestId": "{echoed(request)}", "Image": "{digest}", "TaskInfo": {{"Status": "SUCCESS"}}}}'
-        reply(text.encode(), x_acs_request_id=echoed(request))(connection, request)
-
-    with Server(act) as server:
+    with Server(SUCCESS) as server:
         it = service(f"http://{server.address}")
         payload = driver.perform(it, exchange(it, READ))
-    assert payload["TaskInfo"] == {"Status": "SUCCESS"}
-    assert payload["Image"] == digest
+    assert payload["TaskInfo"]["Status"] == "SUCCESS"
+    assert "*** Signature=*** ***" in payload["RequestId"]
     for secret in secrets_of(server.requests):
         assert secret not in f"{payload}"
 
@@ -165,18 +103,9 @@ def through(monkeypatch: pytest.MonkeyPatch, proxy: Server) -> None:
         monkeypatch.setenv(name, f"http://user:{quote(PASSWORD, safe='')}@{proxy.address}")
 
 
-def proxy_echo(status: str) -> Act:
-    """Refuse a tunnel, and repeat the address of the proxy and what it was told."""
-
-    def act(connection: socket.socket, request: Request) -> None:
-        told = request.headers["proxy-authorization"]
-        text = f"{told} http://user:{quote(PASSWORD, safe='')}@proxy {PASSWORD}"
-        reply(text.encode(), f"{status} {text}", x_acs_request_id=text)(connection, request)
-
-    return act
-
-
-@pytest.mark.parametrize("act", [*(proxy_echo(s) for s in ("407", "403", "502")), raw(b"junk\r\n\r\n"), raw(), reset])
+@pytest.mark.parametrize(
+    "act", [*(refused_tunnel(s) for s in ("407", "403", "502")), raw(b"junk\r\n\r\n"), raw(), reset]
+)
 @pytest.mark.parametrize("address", ["https://tds.example", "http://127.0.0.1:9"])
 def test_a_proxy_that_refuses_gives_its_password_away_to_nobody(
     driver: Driver, monkeypatch: pytest.MonkeyPatch, act: Act, address: str
