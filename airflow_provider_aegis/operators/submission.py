@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -142,20 +141,10 @@ class SubmissionStore:
 
         :param succeeded: whether a later try returns this scan's result, instead of starting another.
         """
-        with self._failures_logged():
+        try:
             if not succeeded:
                 self.delete()
             elif stored := self.read():
                 self.write(replace(stored, ended=True))
-
-    @contextmanager
-    def _failures_logged(self) -> Iterator[None]:
-        if not self.remembers:
-            yield
-            return
-        from airflow.sdk.exceptions import AirflowRuntimeError
-
-        try:
-            yield
-        except AirflowRuntimeError as error:
+        except Exception as error:  # noqa: BLE001  (whatever a backend of the store raises)
             log.warning("That the scan is over could not be stored: %s", error)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_aegis.emulator import Emulator
-from airflow_provider_aegis.exceptions import OnceTaskDeadlineError
+from airflow_provider_aegis.exceptions import OnceTaskDeadlineError, OnceTaskFailedError
 from airflow_provider_aegis.operators.submission import KEY
-from tests.unit.airflow_task import FakeTask, Make
+from tests.unit.airflow_task import FakeStore, FakeTask, Make
 from tests.unit.operators.scans import both_modes, scan
 
 
@@ -140,3 +140,27 @@ def test_a_note_of_another_version_is_not_read(sas: Emulator, task: FakeTask) ->
     sas.set(seconds=0.1)
     task.run(scan())
     assert len(sas.started) == 1
+
+
+@pytest.mark.parametrize("word", ["SUCCESS", "FAIL"])
+def test_a_store_that_fails_at_the_end_does_not_change_how_the_scan_ended(
+    word: str, sas: Emulator, task: FakeTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the api-server is away")
+
+    write = FakeStore.set
+    sas.set(seconds=0.1, outcome=word)
+
+    def set_until_started(store: FakeStore, key: str, value: Any, **kwargs: Any) -> None:
+        write(store, key, value, **kwargs)
+        if value["once_task_id"]:
+            monkeypatch.setattr(FakeStore, "set", fail)
+            monkeypatch.setattr(FakeStore, "delete", fail)
+
+    monkeypatch.setattr(FakeStore, "set", set_until_started)
+    if word == "SUCCESS":
+        assert task.run(scan())["TaskInfo"]["Status"] == word
+    else:
+        with pytest.raises(OnceTaskFailedError):
+            task.run(scan())
