@@ -25,7 +25,7 @@ RULES: tuple[RetryRule, ...] = (
     RetryRule(
         exception=[errors.AuthenticationError, errors.ExpiredTokenError],
         action=RetryAction.FAIL,
-        reason="the keys are refused, and will be again",
+        reason="the credentials are refused, and will be again",
     ),
     RetryRule(
         exception=errors.PermissionDeniedError,

@@ -15,6 +15,8 @@ from airflow_provider_aegis.client.commands import (
     Authenticate,
     Command,
     Conversation,
+    Join,
+    Mask,
     ReadFile,
     Reply,
     Send,
@@ -27,7 +29,8 @@ from airflow_provider_aegis.client.errors import SecurityCenterError
 from airflow_provider_aegis.client.operations import call
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.signing import Credentials
-from airflow_provider_aegis.client.transport import read_file
+from airflow_provider_aegis.client.transport.fetches import outcome_of
+from airflow_provider_aegis.client.transport.files import read_file
 
 T = TypeVar("T")
 
@@ -67,18 +70,21 @@ class FakeCredentials:
     """Hands out one pair of keys after another, a new one whenever the last was refused."""
 
     keys: list[Credentials] = field(default_factory=lambda: [KEYS])
-    blocks: bool = False
     refreshes: list[bool] = field(default_factory=list)
 
     @property
     def account(self) -> str:
         return self.keys[0].access_key_id
 
-    def get(self, *, refused: Credentials | None = None) -> Credentials:
+    def ready(self, refused: Credentials | None = None) -> Credentials:
         self.refreshes.append(refused is not None)
         if refused and len(self.keys) > 1:
             self.keys.remove(refused)
         return self.keys[0]
+
+    def get(self, refused: Credentials | None = None) -> Conversation[Credentials]:
+        return self.ready(refused)
+        yield
 
 
 class Highest(random.Random):
@@ -138,6 +144,7 @@ class Stage:
         self.sent: list[Send] = []
         self.slept: list[float] = []
         self.refreshes: list[bool] = []
+        self.masked: list[str] = []
 
     def perform(self, conversation: Conversation[T]) -> T:
         reply: Reply = None
@@ -162,12 +169,18 @@ class Stage:
                 return None
             case Authenticate(refused):
                 self.refreshes.append(refused is not None)
+                provider = self.service.credentials
                 try:
-                    return self.service.credentials.get(refused=refused)
+                    return provider.ready(refused) or self.perform(provider.get(refused))
                 except SecurityCenterError as error:
                     return error
-            case ReadFile(path, most):
-                return read_file(path, most)
+            case ReadFile():
+                return read_file(command)
+            case Mask(secrets):
+                self.masked.extend(secret.reveal() for secret in secrets)
+                return None
+            case Join(fetch):
+                return outcome_of(fetch) if fetch.done.done() else None
 
 
 def stage(*replies: Scripted, **changes: Any) -> Stage:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from airflow_provider_aegis.client.credentials.base import authenticate
 from airflow_provider_aegis.client.endpoints import doubt_about_region
 from airflow_provider_aegis.client.errors import (
     AuthenticationError,
@@ -82,7 +83,7 @@ def examine(conn_id: str, operations: Iterable[Operation]) -> list[Finding]:
         if doubt := doubt_about_region(service.region):
             read.append(Finding("region", State.UNCLEAR, doubt))
         try:
-            access_key_id = service.credentials.get().access_key_id
+            access_key_id = hook.perform(authenticate()).access_key_id
         except (SecurityCenterError, ConfigurationError) as error:
             return [*read, Finding("keys", State.WRONG, str(error))]
         # Whichever permissions are wanted, the first probe also tells of the endpoint, the clock and the keys.

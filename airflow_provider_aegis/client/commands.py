@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+import os
+import threading
+from collections.abc import Callable, Collection, Generator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
 from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
 from airflow_provider_aegis.client.operations import VERSION
+from airflow_provider_aegis.client.secret import Secret
 from airflow_provider_aegis.client.signing import Credentials, signed_headers
 
 
@@ -59,7 +63,7 @@ class Send:
     :param signature: ``None`` for a request that is not signed.
     :param seconds: for all of it; an answer that goes on for longer is broken off.
     :param headers: besides those of every request, with names in lower case.
-    :param direct: for another host: not through the proxy that the environment may name.
+    :param direct: not through the proxy that the environment may name, and on a connection of its own.
     """
 
     url: str = field(repr=False)
@@ -82,14 +86,18 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True)
 class Authenticate:
-    """Wanted: credentials, others than those that were refused. Comes back as :class:`Credentials`, or as an error."""
+    """Wanted: credentials, others than those that were refused. Comes back as :class:`Credentials`, or as an error.
+
+    :param seconds: how long the caller can wait for them.
+    """
 
     refused: Credentials | None = None
+    seconds: float = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
 class ReadFile:
-    """Wanted: the bytes of a small file. Comes back as ``bytes``, or as the error of the operating system.
+    """Wanted: what is in a small file. Comes back as :class:`Content`, or as the error of the operating system.
 
     :param most: bytes; of a longer file that many and one more are read.
     """
@@ -98,7 +106,76 @@ class ReadFile:
     most: int
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is in a file; its ``repr`` does not show it."""
+
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """Wanted: that these texts are shown in no log from now on."""
+
+    secrets: Collection[Secret]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fetch:
+    """Credentials that one caller fetches for others as well.
+
+    :ivar done: what came of it, ``None`` if it was broken off.
+    :ivar process: the process that fetches.
+    :ivar thread: the thread that does.
+    """
+
+    done: Future[Credentials | Exception | None] = field(default_factory=Future, repr=False)
+    process: int = field(default_factory=os.getpid)
+    thread: int = field(default_factory=threading.get_ident)
+
+    def __post_init__(self) -> None:
+        self.done.set_running_or_notify_cancel()  # from now on no caller that gives up can cancel it
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Wanted: what came of a fetch that another caller makes.
+
+    Comes back as :class:`Credentials`, as an error, or as ``None`` where there is nothing to wait for: it was broken
+    off, or it cannot go on before its own thread does.
+
+    :param seconds: how long to wait.
+    """
+
+    fetch: Fetch
+    seconds: float = float("inf")
+
+
 T = TypeVar("T")
-Command: TypeAlias = Send | Sleep | Authenticate | ReadFile
-Reply: TypeAlias = Answer | Credentials | SecurityCenterError | ConfigurationError | bytes | OSError | None
+Command: TypeAlias = Send | Sleep | Authenticate | ReadFile | Mask | Join
+Reply: TypeAlias = Answer | Credentials | SecurityCenterError | ConfigurationError | Content | OSError | None
 Conversation: TypeAlias = Generator[Command, Reply, T]
+
+
+def bounded(conversation: Conversation[T], seconds: float, now: Callable[[], float]) -> Conversation[T]:
+    """Perform a conversation whose requests and joins take no longer than that in all.
+
+    :param now: monotonic seconds.
+    """
+    until = now() + seconds
+    reply: Reply = None
+    try:
+        while True:
+            command = conversation.send(reply)
+            left = max(0.1, until - now())
+            if isinstance(command, Send):
+                connect, read = min(command.connect_timeout, left), min(command.read_timeout, left)
+                shorter = min(command.seconds, left)
+                command = replace(command, connect_timeout=connect, read_timeout=read, seconds=shorter)
+            elif isinstance(command, Join):
+                command = replace(command, seconds=min(command.seconds, left))
+            reply = yield command
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+    finally:
+        conversation.close()

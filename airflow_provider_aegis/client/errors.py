@@ -80,7 +80,10 @@ class SecurityCenterError(Exception):
 class AuthenticationError(SecurityCenterError):
     """The credentials are unknown, inactive, malformed or do not match: final."""
 
-    advice = "Check the AccessKey ID, the AccessKey secret and the STS token of the connection."
+    advice = (
+        "Check the credentials of the connection: AccessKey ID, AccessKey secret and STS token, "
+        "or where else it takes them from."
+    )
 
 
 class ExpiredTokenError(AuthenticationError):
@@ -250,6 +253,7 @@ CODES: dict[str, type[SecurityCenterError]] = {
 PREFIXES: tuple[tuple[str, type[SecurityCenterError]], ...] = (
     ("Throttling.", ThrottledError),
     ("InternalError.", ServiceError),
+    ("AuthenticationFail", AuthenticationError),
     ("InvalidAccessKeyId", AuthenticationError),
     ("InvalidSecurityToken", AuthenticationError),
     ("Forbidden", PermissionDeniedError),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
@@ -31,7 +31,7 @@ from airflow_provider_aegis.client.errors import (
 )
 from airflow_provider_aegis.client.operations import Call
 from airflow_provider_aegis.client.service import Service
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.signing import Credentials, iso_date
 from airflow_provider_aegis.client.throttle import Budget, shared_budget
 
 MAX_ATTEMPTS = 5
@@ -101,9 +101,9 @@ class _Attempts:
 def _authenticate(
     service: Service, call: Call, refused: Credentials | None, attempts: _Attempts, deadline: float | None
 ) -> Conversation[Credentials]:
-    """Ask for keys, and again while the service that hands them out cannot be reached: nothing has been sent yet."""
+    """Ask for credentials, and again while there are none for now: nothing has been sent yet."""
     while True:
-        reply = yield Authenticate(refused)
+        reply = yield Authenticate(refused, _left(service, deadline))
         if isinstance(reply, Credentials):
             return reply
         assert isinstance(reply, SecurityCenterError)
@@ -128,12 +128,17 @@ def _await_turn(
             return
 
 
+def _left(service: Service, deadline: float | None) -> float:
+    """Return the seconds until the deadline; a request is given a moment even if it has passed."""
+    return float("inf") if deadline is None else max(0.1, deadline - service.clock.monotonic())
+
+
 def _send(service: Service, call: Call, url: str, credentials: Credentials, deadline: float | None) -> Send:
-    left = float("inf") if deadline is None else max(0.1, deadline - service.clock.monotonic())
+    left = _left(service, deadline)
     now = service.clock.time() + clock_offsets.get(service.endpoint.host, 0.0)
     return Send(
         url,
-        Signature(call.operation.name, _date(int(now)), uuid.uuid4().hex, credentials),
+        Signature(call.operation.name, iso_date(int(now)), uuid.uuid4().hex, credentials),
         connect_timeout=min(service.connect_timeout, left),
         read_timeout=min(service.read_timeout, left),
         seconds=left,
@@ -149,11 +154,6 @@ def _payload(reply: Reply, call: Call, credentials: Credentials) -> dict[str, An
         raise reply
     assert isinstance(reply, Answer)
     return read_answer(reply, call, secrets=(credentials.access_key_secret, credentials.security_token))
-
-
-@lru_cache(maxsize=16)
-def _date(now: int) -> str:
-    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _next_delay(

@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from airflow_provider_aegis.client.credentials import CredentialsProvider
+from airflow_provider_aegis.client.credentials.base import Clock as Clock
+from airflow_provider_aegis.client.credentials.base import CredentialsProvider
 from airflow_provider_aegis.client.endpoints import Endpoint, Site
 
 # It has no state that forked processes would share, which would then all ask at the same moments.
 JITTER = random.SystemRandom()
-
-
-class Clock(Protocol):
-    """What time it is; tests bring their own."""
-
-    def time(self) -> float:
-        """Seconds since the epoch."""
-        ...
-
-    def monotonic(self) -> float:
-        """Seconds that never jump."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +24,8 @@ class Service:
     :param ca_bundle: path of a file with further certificate authorities to trust.
     :param max_requests_per_second: ceiling for all that this process asks of the account at this endpoint.
     :param site: the site whose console shows the account.
+    :param on_secret: told every secret that is obtained, before it is used.
+    :param on_secret_async: the same for an event loop, which ``on_secret`` may hold up.
     """
 
     endpoint: Endpoint
@@ -47,3 +38,5 @@ class Service:
     region: str | None = None
     clock: Clock = time
     rng: random.Random = field(default=JITTER, repr=False)
+    on_secret: Callable[[str], object] | None = field(default=None, repr=False)
+    on_secret_async: Callable[[str], Awaitable[object]] | None = field(default=None, repr=False)

@@ -10,6 +10,8 @@ import hmac
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -100,6 +102,15 @@ def _text(name: str, value: object) -> str:
 def percent_encode(text: str) -> str:
     """Percent-encode as RFC 3986 does, leaving only ``A-Za-z0-9-_.~`` as they are."""
     return quote(text, safe="~")
+
+
+@lru_cache(maxsize=16)
+def iso_date(now: int) -> str:
+    """Return a time as requests are dated.
+
+    :param now: seconds since the epoch.
+    """
+    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def canonical_query(query: Mapping[str, str]) -> str:

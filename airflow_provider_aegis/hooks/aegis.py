@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from airflow_provider_aegis.client import once_task
 from airflow_provider_aegis.client.arguments import as_text, check_text, optional_text
+from airflow_provider_aegis.client.credentials.base import authenticate
 from airflow_provider_aegis.client.endpoints import doubt_about_region
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
 from airflow_provider_aegis.client.exchange import Conversation, exchange
@@ -19,6 +21,7 @@ from airflow_provider_aegis.client.operations import Call, call, find_operation
 from airflow_provider_aegis.client.paginate import Pages
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.hooks.connection import CONN_NAME, CONN_TYPE, HOOK_NAME, parse_connection
+from airflow_provider_aegis.hooks.masking import amask, mask
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -30,19 +33,12 @@ T = TypeVar("T")
 TEST_SECONDS = 20.0
 
 
-def _mask(secret: str) -> None:
-    """Hand a secret to Airflow's masker; not for an event loop, as it may ask the process that supervises this one."""
-    from airflow.providers.common.compat.sdk import mask_secret
-
-    mask_secret(secret)
-
-
 def _optional_id(name: str, value: object) -> str | None:
     return None if value is None else once_task.check_id(name, value)
 
 
 class AegisHook(BaseHook):
-    """Calls Alibaba Cloud Security Center (Sas 2018-12-03) with the keys of an Airflow connection.
+    """Calls Alibaba Cloud Security Center (Sas 2018-12-03) with the credentials of an Airflow connection.
 
     Every method returns the API's payload unchanged, so the vendor's documentation applies to it. Reads are repeated
     where that can help; a write is not sent again when it is open whether the first one arrived.
@@ -69,7 +65,7 @@ class AegisHook(BaseHook):
         :raises ConfigurationError: if a field of the connection cannot be used.
         """
         # In no variable: error trackers ship those of a traceback, and a connection's repr has the password in it.
-        return parse_connection(self._look_up(), region=self.region, on_secret=_mask)
+        return replace(parse_connection(self._look_up(), region=self.region), on_secret=mask, on_secret_async=amask)
 
     async def aget_service(self) -> Service:
         """Read the connection on an event loop, without holding it up.
@@ -78,7 +74,8 @@ class AegisHook(BaseHook):
         """
         if not hasattr(BaseHook, "aget_connection"):  # below Airflow 3.1
             return await asyncio.to_thread(lambda: self.service)
-        return parse_connection(await self._alook_up(), region=self.region, on_secret=_mask)
+        service = parse_connection(await self._alook_up(), region=self.region)
+        return replace(service, on_secret=mask, on_secret_async=amask)
 
     def perform(self, conversation: Conversation[T]) -> T:
         """Carry one of the client's conversations through."""
@@ -236,7 +233,7 @@ class AegisHook(BaseHook):
             doubt = doubt_about_region(service.region)
             asked = once_task.get_last_once_task_info(once_task_type="ASSETS_COLLECTION")
             self.perform(exchange(service, asked, deadline=service.clock.monotonic() + TEST_SECONDS))
-            key = service.credentials.get().access_key_id
+            key = self.perform(authenticate()).access_key_id
         except (ConfigurationError, SecurityCenterError) as error:
             return False, f"{error} {doubt}".rstrip()
         finally:

@@ -1,23 +1,27 @@
-"""Where a connection says that keys come from: one table of what each ``auth_type`` needs, and the checks of it."""
+"""Where a connection says that credentials come from: a table of what each ``auth_type`` needs, and its checks."""
 
 from __future__ import annotations
 
-import ipaddress
-import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
-from urllib.parse import urlsplit
 
-from airflow_provider_aegis.client.credentials import CredentialsProvider, StaticCredentials
-from airflow_provider_aegis.client.endpoints import is_loopback
+from airflow_provider_aegis.client.answers import DECODER
+from airflow_provider_aegis.client.credentials.base import CredentialsProvider, Source, StaticCredentials
+from airflow_provider_aegis.client.credentials.default_chain import DefaultChain
+from airflow_provider_aegis.client.credentials.instance_metadata import InstanceMetadata
+from airflow_provider_aegis.client.credentials.refreshing import shared_credentials
+from airflow_provider_aegis.client.credentials.sts import (
+    DEFAULT_SESSION_NAME,
+    DEFAULT_SESSION_SECONDS,
+    AssumeRole,
+    AssumeRoleWithOIDC,
+)
+from airflow_provider_aegis.client.credentials.uri import CredentialsUri, check_uri
 from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.signing import Credentials
-from airflow_provider_aegis.client.vendor_credentials import VendorSource, shared_credentials
-
-DEFAULT_SESSION_NAME = "airflow-provider-aegis"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ AUTH_TYPES: dict[str, AuthType] = {
 STATIC = ("access_key", "sts")
 AUTH_FIELDS = tuple(dict.fromkeys(name for one in AUTH_TYPES.values() for name in (*one.needs, *one.takes)))
 
-# What a field has to look like; none of them can have a space, which the vendor's library signs wrongly.
+# What a field has to look like.
 FORMS: dict[str, tuple[re.Pattern[str], str]] = {
     "role_arn": (re.compile(r"acs:ram::[0-9]+:role/[^\s]+"), "acs:ram::<account>:role/<name>"),
     "oidc_provider_arn": (
@@ -59,14 +63,11 @@ FORMS: dict[str, tuple[re.Pattern[str], str]] = {
 }
 
 
-def credentials_of(
-    values: Mapping[str, Any], *, host: str | None, on_secret: Callable[[str], object] | None = None
-) -> CredentialsProvider:
-    """Return the provider of keys that a connection describes.
+def credentials_of(values: Mapping[str, Any], *, host: str | None) -> CredentialsProvider:
+    """Return the provider of the credentials that a connection describes.
 
     :param values: the fields of the connection; ``None`` or an empty text is none.
     :param host: the name of the host that the connection itself sets; ``credentials_uri`` may lead there as well.
-    :param on_secret: told every secret that is obtained.
     :raises ConfigurationError: if a field is missing, cannot be used, or has no use; the text names it.
     """
     auth_type = values.get("auth_type") or ("sts" if values.get("security_token") else "access_key")
@@ -75,32 +76,39 @@ def credentials_of(
         static = StaticCredentials(
             Credentials(values.get("login") or "", values.get("password") or "", values.get("security_token"))
         )
-        static.get()
+        static.ready()
         return static
     _check_use(auth_type, values)
     given = {name: values[name] for name in AUTH_FIELDS if values.get(name) and name not in ("login", "password")}
     for name, (form, words) in FORMS.items():
         if name in given and not form.fullmatch(given[name]):
             raise ConfigurationError(f"extra {name!r} is not of the form {words}.")
-    if "role_arn" in given:
-        given.setdefault("role_session_name", DEFAULT_SESSION_NAME)
-    if "role_session_expiration" in given:
-        given["role_session_expiration"] = int(given["role_session_expiration"])
     if "policy" in given:
-        given["policy"] = compact_policy(given["policy"])
-    if "credentials_uri" in given:
-        given["credentials_uri"] = check_uri(given["credentials_uri"], host)
-    if "oidc_token_file" in given and not PurePath(given["oidc_token_file"]).is_absolute():
-        raise ConfigurationError("extra 'oidc_token_file' must be an absolute path.")
-    return shared_credentials(
-        VendorSource(
-            auth_type=auth_type,
-            base=_base(values),
-            ca_bundle=values.get("ca_bundle") or None,
-            on_secret=on_secret,
-            **given,
-        ),
-    )
+        check_policy(given["policy"])
+    return shared_credentials(_source(auth_type, given, values, host), ca_bundle=values.get("ca_bundle") or None)
+
+
+def _source(auth_type: str, given: Mapping[str, Any], values: Mapping[str, Any], host: str | None) -> Source:
+    role: dict[str, Any] = {
+        "role_arn": given.get("role_arn"),
+        "role_session_name": given.get("role_session_name") or DEFAULT_SESSION_NAME,
+        "duration_seconds": int(given.get("role_session_expiration") or DEFAULT_SESSION_SECONDS),
+        "policy": given.get("policy"),
+    }
+    match auth_type:
+        case "ram_role_arn":
+            return AssumeRole(base=_base(values), external_id=given.get("external_id"), **role)
+        case "oidc_role_arn":
+            if not PurePath(given["oidc_token_file"]).is_absolute():
+                raise ConfigurationError("extra 'oidc_token_file' must be an absolute path.")
+            provider, file = given["oidc_provider_arn"], given["oidc_token_file"]
+            return AssumeRoleWithOIDC(oidc_provider_arn=provider, oidc_token_file=file, **role)
+        case "ecs_ram_role":
+            return InstanceMetadata(given.get("role_name"))
+        case "credentials_uri":
+            hosts = (host,) if host else ()
+            return CredentialsUri(check_uri(given["credentials_uri"], named="extra 'credentials_uri'", hosts=hosts))
+    return DefaultChain()
 
 
 def _check_use(auth_type: str, values: Mapping[str, Any]) -> None:
@@ -117,58 +125,23 @@ def _named(name: str) -> str:
     return {"login": "login (AccessKey ID)", "password": "password (AccessKey secret)"}.get(name, f"extra {name!r}")
 
 
-def _base(values: Mapping[str, Any]) -> Credentials | None:
-    """The keys that a role is assumed with, ``None`` for those of the default chain."""
+def _base(values: Mapping[str, Any]) -> Source:
+    """The credentials that a role is assumed with: an AccessKey, or what the default chain finds."""
     if not (values.get("login") or values.get("password")):
-        return None
-    return StaticCredentials(Credentials(values.get("login") or "", values.get("password") or "")).get()
+        return DefaultChain()
+    static = StaticCredentials(Credentials(values.get("login") or "", values.get("password") or ""))
+    static.ready()
+    return static
 
 
-def compact_policy(text: str) -> str:
-    r"""Return a policy without any white space.
-
-    The vendor's library signs a space wrongly. JSON needs none: inside a text it can be written ``\u0020``.
+def check_policy(text: str) -> None:
+    """Refuse what is no policy.
 
     :raises ConfigurationError: if it is not a JSON object.
     """
     try:
-        policy = json.loads(text)
-        compact = json.dumps(policy, separators=(",", ":"), allow_nan=False)
+        policy = DECODER.decode(text)
     except (ValueError, RecursionError):
         policy = None
     if not isinstance(policy, dict):
         raise ConfigurationError("extra 'policy' must be a JSON object, the text of a RAM policy.")
-    return compact.replace(" ", "\\u0020")
-
-
-def check_uri(text: str, host: str | None) -> str:
-    """Return the address of a service that hands out keys, with its port.
-
-    :param host: a host name that is allowed besides this machine's own.
-    :raises ConfigurationError: if it is of another form, or leads elsewhere.
-    """
-    problem = "extra 'credentials_uri' must be an address as http://127.0.0.1:8080/path, without user and fragment"
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        raise ConfigurationError(f"{problem}.") from None
-    name = (parts.hostname or "").lower()
-    odd = not text.isascii() or not text.isprintable() or " " in text or "\\" in text
-    if parts.scheme not in ("http", "https") or not name or odd or "@" in parts.netloc or parts.fragment:
-        raise ConfigurationError(f"{problem}.")
-    if ":" in name:
-        raise ConfigurationError("extra 'credentials_uri': the vendor's library takes no IPv6 address.")
-    if not (is_loopback(name) or _is_link_local(name) or name == host):
-        raise ConfigurationError(
-            "extra 'credentials_uri' must lead to this machine (loopback or link-local) or to the connection's host."
-        )
-    port = port or {"http": 80, "https": 443}[parts.scheme]
-    return f"{parts.scheme}://{name}:{port}{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
-
-
-def _is_link_local(name: str) -> bool:
-    try:
-        return ipaddress.ip_address(name).is_link_local
-    except ValueError:
-        return False

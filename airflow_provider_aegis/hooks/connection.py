@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from airflow_provider_aegis.client.arguments import as_number, as_text, check_known
+from airflow_provider_aegis.client.credentials.sts import DEFAULT_SESSION_NAME
 from airflow_provider_aegis.client.endpoints import INTERNATIONAL, doubt_about_region, resolve_endpoint
 from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.service import Service
-from airflow_provider_aegis.hooks.auth import AUTH_FIELDS, AUTH_TYPES, DEFAULT_SESSION_NAME, credentials_of
+from airflow_provider_aegis.hooks.auth import AUTH_FIELDS, AUTH_TYPES, credentials_of
 
 log = logging.getLogger(__name__)
 
@@ -58,14 +60,14 @@ FIELDS: tuple[Field, ...] = (
     Field(
         name="login",
         label="AccessKey ID",
-        description="The AccessKey ID of a RAM user, of temporary keys, or of what assumes the role of ram_role_arn.",
+        description="The AccessKey ID of a RAM user, of temporary credentials, or of what assumes a role.",
     ),
     Field(name="password", label="AccessKey secret", description="The secret that belongs to the AccessKey ID."),
     Field(
         name="host",
         label="Endpoint",
-        description="A host that wins over the region, as tds.vpc-proxy.aliyuncs.com inside a VPC. "
-        "Plain http:// is accepted for an emulator on loopback alone.",
+        description="A host that wins over the region, as tds.vpc-proxy.aliyuncs.com inside a VPC. Plain http:// is "
+        "accepted for an emulator on loopback alone.",
     ),
     Field(
         name="region",
@@ -76,15 +78,15 @@ FIELDS: tuple[Field, ...] = (
     ),
     Field(
         name="auth_type",
-        label="Keys come from",
-        description="Where the keys come from. Empty: login and password are an AccessKey, with an STS token temporary "
-        "keys (access_key, sts). All others need airflow-provider-aegis[ram].",
+        label="Authentication",
+        description="Where the credentials come from. Empty: login and password are an AccessKey, with an STS token "
+        "temporary credentials (access_key, sts).",
         schema={"type": ["string", "null"], "enum": [*AUTH_TYPES]},
     ),
     Field(
         name="security_token",
         label="STS token",
-        description="sts: the token that came with the temporary keys.",
+        description="sts: the token that came with the temporary credentials.",
         schema={"type": ["string", "null"], "format": "password"},
     ),
     Field(
@@ -102,8 +104,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         name="role_session_expiration",
         label="Role session seconds",
-        description="ram_role_arn, oidc_role_arn: how long keys of the role live, up to what the role allows. "
-        "3600 if empty.",
+        description="ram_role_arn, oidc_role_arn: how long a session lasts, up to what the role allows. Default: 3600.",
         schema={"type": ["number", "null"], "minimum": 900, "maximum": 43200},
     ),
     Field(
@@ -124,7 +125,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         name="oidc_token_file",
         label="OIDC token file",
-        description="oidc_role_arn: absolute path of the file with the token; it is read whenever keys are fetched.",
+        description="oidc_role_arn: absolute path of the file with the token; it is read at every fetch.",
     ),
     Field(
         name="role_name",
@@ -134,7 +135,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         name="credentials_uri",
         label="Credentials URI",
-        description="credentials_uri: address of a service that hands out keys, on this machine (loopback or "
+        description="credentials_uri: address of a service that hands out credentials, on this machine (loopback or "
         "link-local) or on the host of this connection.",
     ),
     Field(
@@ -207,18 +208,15 @@ def ui_field_behaviour() -> dict[str, Any]:
     }
 
 
-def parse_connection(
-    conn: AirflowConnection, *, region: str | None = None, on_secret: Callable[[str], object] | None = None
-) -> Service:
+def parse_connection(conn: AirflowConnection, *, region: str | None = None) -> Service:
     """Read a connection.
 
     :param region: wins over the connection's own region, and never over its host.
-    :param on_secret: told every secret that is obtained with what the connection says.
     :raises ConfigurationError: if a field cannot be used; the text names the connection and the field.
     """
     named = f"Connection {conn.conn_id!r}"
     try:
-        service = _parse(conn, region, on_secret)
+        service = _parse(conn, region)
     except ConfigurationError as error:
         problem = f"{named}: {error}"
     else:
@@ -234,7 +232,7 @@ def _warn_once(text: str) -> None:
     log.warning("%s", text)
 
 
-def _parse(conn: AirflowConnection, region: str | None, on_secret: Callable[[str], object] | None) -> Service:
+def _parse(conn: AirflowConnection, region: str | None) -> Service:
     if conn.conn_type not in CONN_TYPES:
         raise ConfigurationError(
             f"its type must be {CONN_TYPE!r} or {ALIBABA_CONN_TYPE!r}, not {conn.conn_type!r:.60}."
@@ -260,8 +258,7 @@ def _parse(conn: AirflowConnection, region: str | None, on_secret: Callable[[str
         endpoint=endpoint,
         credentials=credentials_of(
             {**values, "login": login, "password": password},
-            host=endpoint.host.partition(":")[0] if host else None,
-            on_secret=on_secret,
+            host=urlsplit(endpoint.url).hostname if host else None,
         ),
         connect_timeout=values["connect_timeout"],
         read_timeout=values["read_timeout"],

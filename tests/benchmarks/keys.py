@@ -1,4 +1,4 @@
-"""For how long an event loop is held up while many triggers that start together are given temporary keys."""
+"""For how long an event loop is held up while many triggers that start together are given temporary credentials."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TICK = 0.001
 
 
 def serve() -> Iterator[dict[str, int]]:
-    """Hand out keys on loopback: yield first the port, then how often keys were asked for since the last time."""
+    """Hand out credentials on loopback: yield the port, then how often they were asked for since the last time."""
     asked = threading.Semaphore(0)
 
     class Handler(BaseHTTPRequestHandler):
@@ -54,7 +54,7 @@ def serve() -> Iterator[dict[str, int]]:
 
 
 def stalls(client: str, uri: str) -> Iterator[Figures]:
-    """Yield the worst delays: while the first keys are fetched, with the library's import, and then others."""
+    """Yield the worst delays: while the first credentials are fetched, imports included, and then others."""
     load_airflow()
     yield asyncio.run(_stalls(client, uri))
 
@@ -72,11 +72,8 @@ async def _stalls(client: str, uri: str) -> Figures:
 
 
 async def _ask_ours(uri: str) -> None:
-    from airflow_provider_aegis.client.exchange import Authenticate, Conversation
+    from airflow_provider_aegis.client.credentials.base import authenticate
     from airflow_provider_aegis.triggers.once_task import AegisOnceTaskTrigger
-
-    def authenticate(_: object) -> Conversation[object]:
-        return (yield Authenticate())
 
     extra = {"region": "cn-shanghai", "auth_type": "credentials_uri", "credentials_uri": uri}
     connection = {"conn_type": "aegis", "host": "http://127.0.0.1", "port": 1, "extra": extra}
@@ -85,7 +82,7 @@ async def _ask_ours(uri: str) -> None:
         AegisOnceTaskTrigger(once_task_id="id", once_task_type="VUL_CHECK_TASK", aegis_conn_id="aegis_default")
         for _ in range(WAITS)
     ]
-    found = await asyncio.gather(*(trigger.perform(authenticate) for trigger in triggers))
+    found = await asyncio.gather(*(trigger.perform(lambda _: authenticate()) for trigger in triggers))
     assert len(set(found)) == 1
 
 
@@ -106,17 +103,15 @@ def report() -> str:
                 runs[client].append({**once(stalls, client=client, uri=uri), **server.step()})
     ours, peer = ({name: [run[name] for run in figures] for name in figures[0]} for figures in runs.values())
     return table(
-        f"Event loop held up while {WAITS} triggers of one connection get keys, in {RUNS} fresh processes, ms",
+        f"Event loop held up while {WAITS} triggers of one connection get credentials, in {RUNS} fresh processes, ms",
         f"{PEER}, of {PEERS_WAITS} waits in {PEERS_RUNS} processes",
         [
-            Row("with the library's import, worst of all", max(ours["cold"]), max(peer["cold"]), at_most=20),
-            Row("with the library's import, median", median(ours["cold"]), median(peer["cold"]), at_most=20),
-            Row(
-                "with the library's import, median, own CPU time", median(ours["cold_busy"]), median(peer["cold_busy"])
-            ),
+            Row("imports included, worst of all", max(ours["cold"]), max(peer["cold"]), at_most=20),
+            Row("imports included, median", median(ours["cold"]), median(peer["cold"]), at_most=20),
+            Row("imports included, median, own CPU time", median(ours["cold_busy"]), median(peer["cold_busy"])),
             Row("afterwards, worst of all", max(ours["warm"]), max(peer["warm"]), at_most=20),
             Row("afterwards, median", median(ours["warm"]), median(peer["warm"]), at_most=20),
             Row("worst of all with nothing to do", max(ours["idle"]), max(peer["idle"])),
-            Row("requests for keys, two fetches", max(ours["asked"]), max(peer["asked"]), at_most=2),
+            Row("requests for credentials, two fetches", max(ours["asked"]), max(peer["asked"]), at_most=2),
         ],
     )

@@ -13,8 +13,8 @@ from urllib.parse import quote
 import pytest
 from cryptography.fernet import Fernet
 
+from airflow_provider_aegis.client.credentials.base import EMULATOR
 from airflow_provider_aegis.emulator import Emulator
-from tests import leading
 from tests.unit.client.credentials_services import BASE, serving
 
 from .api import until
@@ -32,7 +32,7 @@ FERNET_KEY = Fernet.generate_key().decode()
 CANARIES = Canaries()
 # A text that nobody masks, given away in every place that is searched.
 GIVEN_AWAY = f"decoy-{secrets.token_hex(12)}/+="
-# What is asked for at the services that hand out keys.
+# What is asked for at the services that hand out credentials.
 ASKED = ("AssumeRole", "AssumeRoleWithOIDC", "/latest/api/token", "/keys")
 
 
@@ -43,19 +43,20 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     with Emulator(keys=CANARIES.keys(), seconds=3600, requests_per_second=0, running_limit=100) as sas:
         wiretap = Wiretap(sas)
         with serving(sas) as services:
+            services.noting = True
             env = {
                 "AIRFLOW__CORE__COMPRESS_SERIALIZED_DAGS": "True",
                 "AIRFLOW__CORE__FERNET_KEY": FERNET_KEY,
                 "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
                 "AIRFLOW__CORE__PARALLELISM": "20",
                 "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": "64",
-                leading.PORT: str(services.port),
+                EMULATOR: services.address,
                 DECOY: GIVEN_AWAY,
                 "ALIBABA_CLOUD_ACCESS_KEY_ID": "key-chain",
                 "ALIBABA_CLOUD_ACCESS_KEY_SECRET": CANARIES.chain,
                 "HOME": str(folder),
             }
-            with AirflowStack(DAGS, env=env, preload=[leading.__name__]) as stack:
+            with AirflowStack(DAGS, env=env) as stack:
                 life = Life(stack, sas, services, CANARIES, wiretap, folder)
                 life.live()
                 yield life

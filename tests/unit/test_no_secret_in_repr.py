@@ -15,17 +15,18 @@ import pytest
 
 import airflow_provider_aegis
 from airflow_provider_aegis.client.answers import Answer
-from airflow_provider_aegis.client.credentials import StaticCredentials
+from airflow_provider_aegis.client.commands import Authenticate, Content, Fetch, Join, Mask, Send, Signature
+from airflow_provider_aegis.client.credentials.base import Fetched, StaticCredentials
+from airflow_provider_aegis.client.credentials.default_chain import _Profile
+from airflow_provider_aegis.client.credentials.refreshing import RefreshingCredentials, _Kept
+from airflow_provider_aegis.client.credentials.sts import AssumeRole, AssumeRoleWithOIDC
+from airflow_provider_aegis.client.credentials.uri import CredentialsUri
 from airflow_provider_aegis.client.endpoints import Endpoint
-from airflow_provider_aegis.client.exchange import Authenticate, Send, Signature
 from airflow_provider_aegis.client.secret import Secret
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.signing import Credentials
-from airflow_provider_aegis.client.temporary_credentials import Fetched, TemporaryCredentials, _Kept
 from airflow_provider_aegis.client.transport.blocking import SignatureAuth
 from airflow_provider_aegis.client.transport.proxy import Proxy
-from airflow_provider_aegis.client.transport.vendor import Rules
-from airflow_provider_aegis.client.vendor_credentials import VendorSource
 from airflow_provider_aegis.emulator import Emulator, Key
 from airflow_provider_aegis.emulator.messages import Request
 from airflow_provider_aegis.emulator.signatures import Claim, _Held
@@ -37,18 +38,14 @@ from tests.captured import captured
 
 SECRET, TOKEN = "the-secret-of-the-key", "the-token-of-the-key"
 KEYS = Credentials("key-id", SECRET, TOKEN)
-SOURCE = VendorSource(
-    auth_type="ram_role_arn",
-    base=KEYS,
-    external_id=SECRET,
-    policy=SECRET,
-    credentials_uri=f"http://127.0.0.1/?{TOKEN}",
-    on_secret=print,
-)
+ROLE = "acs:ram::1:role/r"
+SOURCE = AssumeRole(base=StaticCredentials(KEYS), role_arn=ROLE, external_id=SECRET, policy=SECRET)
 SIGNATURE = Signature("Action", "2026-01-02T03:04:05Z", "nonce", KEYS)
 HEADERS = SIGNATURE.headers(method="POST", host="h", path="/", query="")
 REQUEST = Request(method="POST", headers=HEADERS)
 SERVICE = Service(endpoint=Endpoint("https", "h"), credentials=StaticCredentials(KEYS))
+FETCH = Fetch()
+FETCH.done.set_result(KEYS)
 HOLDERS: list[object] = [
     Secret(SECRET),
     KEYS,
@@ -57,14 +54,20 @@ HOLDERS: list[object] = [
     Fetched(KEYS),
     _Kept(KEYS, 0, 0),
     SOURCE,
-    TemporaryCredentials(SOURCE, on_secret=print),
+    AssumeRoleWithOIDC(role_arn=ROLE, policy=SECRET, oidc_provider_arn="p", oidc_token_file="f"),
+    CredentialsUri(f"http://127.0.0.1/?{TOKEN}"),
+    RefreshingCredentials(SOURCE),
+    _Profile({"access_key_secret": SECRET}, "file"),
     SIGNATURE,
     SignatureAuth(SIGNATURE),
-    Send("https://h/", SIGNATURE, 1, 1),
-    Authenticate(KEYS),
-    SERVICE,
-    Rules(None, print),
+    Send(f"https://h/?{SECRET}", SIGNATURE, 1, 1, headers={"x": TOKEN}, body=SECRET.encode()),
     Proxy("http://h", Secret(SECRET), (Secret(TOKEN),)),
+    Authenticate(KEYS),
+    Mask((Secret(SECRET), Secret(TOKEN))),
+    Content(SECRET.encode()),
+    FETCH,
+    Join(FETCH),
+    SERVICE,
     Key(SECRET, token=TOKEN),
     _Held(Key(SECRET, token=TOKEN), None),
     Claim("key-id", frozenset(), HEADERS["authorization"][-64:]),
@@ -105,7 +108,7 @@ def test_nothing_that_holds_a_secret_shows_it(holder: object) -> None:
 def test_every_class_that_may_hold_a_secret_is_looked_at() -> None:
     known = {type(holder) for holder in HOLDERS}
     may = {one for one in classes() if may_show(one) and one.__name__ not in HARMLESS}
-    assert {Credentials, TemporaryCredentials} <= may
+    assert {Credentials, RefreshingCredentials} <= may
     assert may - known == set()
 
 
@@ -132,7 +135,7 @@ def test_tasks_and_their_triggers_show_no_secret() -> None:
     sensor = AegisOnceTaskSensor(task_id="wait", once_task_id="id", **scan)
     triggers = operator._trigger(Submission("", "", once_task_id="id"), 1.0), sensor._trigger(1.0)
     for task in (operator, sensor):
-        assert task.hook.service.credentials.get() == KEYS
+        assert task.hook.service.credentials.ready() == KEYS
         shown = f"{task!r} {task} {vars(task)!r}"
         assert SECRET not in shown
         assert TOKEN not in shown

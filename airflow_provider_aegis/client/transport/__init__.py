@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 
 from airflow_provider_aegis import __version__
@@ -15,7 +13,6 @@ MAX_ANSWER_SECONDS = 60.0
 # The service is reported to reset connections that idle about 10 s; a write must not meet that.
 KEEP_IDLE_SECONDS = 8.0
 READ_SIZE = 64 * 1024
-READ_FILE_SECONDS = 10.0
 TOO_LONG = f"the answer is longer than {MAX_ANSWER_BYTES // 1024 // 1024} MiB"
 LEAVES_HTTP = "the endpoint switches to another protocol"
 
@@ -43,14 +40,3 @@ def too_slow(
     """Return the error for an answer that was not complete in time."""
     why = f"the answer was not complete after {seconds:.3g} s"
     return ProtocolError(why, http_status=status, request_id=headers.get("x-acs-request-id", ""), passing=True)
-
-
-def read_file(path: str, most: int) -> bytes | OSError:
-    """Read a small file: that many bytes and, if it is longer, one more."""
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(most + 1)
-    except OSError as error:
-        return error
-    except ValueError:  # a path with a null in it, or with half a character
-        return OSError(errno.EINVAL, "it cannot be the name of a file")

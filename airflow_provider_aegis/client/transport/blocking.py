@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 import time
+from collections.abc import Collection
 from http.client import HTTPException
 from types import TracebackType
 from typing import TypeVar
@@ -15,7 +16,18 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from airflow_provider_aegis.client.answers import Answer
-from airflow_provider_aegis.client.commands import Authenticate, Conversation, ReadFile, Reply, Send, Signature, Sleep
+from airflow_provider_aegis.client.commands import (
+    Authenticate,
+    Conversation,
+    Join,
+    Mask,
+    ReadFile,
+    Reply,
+    Send,
+    Signature,
+    Sleep,
+    bounded,
+)
 from airflow_provider_aegis.client.errors import (
     ConfigurationError,
     NoAnswerError,
@@ -23,6 +35,7 @@ from airflow_provider_aegis.client.errors import (
     UnreachableError,
     UntrustedEndpointError,
 )
+from airflow_provider_aegis.client.secret import Secret
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.transport import (
@@ -33,12 +46,13 @@ from airflow_provider_aegis.client.transport import (
     READ_SIZE,
     TOO_LONG,
     oversized,
-    read_file,
     refused_answer,
     too_slow,
 )
 from airflow_provider_aegis.client.transport.boundary import Boundary, bare
 from airflow_provider_aegis.client.transport.bounded import BoundedAdapter, within, words_of
+from airflow_provider_aegis.client.transport.fetches import join
+from airflow_provider_aegis.client.transport.files import read_file
 from airflow_provider_aegis.client.transport.proxy import Proxy, proxy_for
 from airflow_provider_aegis.client.transport.tls import read_tls_context, trust_changed
 
@@ -93,10 +107,15 @@ class BlockingTransport:
                     case Sleep(seconds):
                         time.sleep(seconds)
                         reply = None
-                    case Authenticate(refused):
-                        reply = self._authenticate(refused)
-                    case ReadFile(path, most):
-                        reply = read_file(path, most)
+                    case Authenticate(refused, seconds):
+                        reply = self._authenticate(refused, seconds)
+                    case ReadFile():
+                        reply = read_file(command)
+                    case Mask(secrets):
+                        self._mask(secrets)
+                        reply = None
+                    case Join():
+                        reply = join(command)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
         finally:
@@ -115,11 +134,17 @@ class BlockingTransport:
     ) -> None:
         self.close()
 
-    def _authenticate(self, refused: Credentials | None) -> Credentials | SecurityCenterError:
+    def _authenticate(self, refused: Credentials | None, seconds: float) -> Credentials | SecurityCenterError:
+        provider = self._service.credentials
         try:
-            return self._service.credentials.get(refused=refused)
+            return provider.ready(refused) or self.perform(bounded(provider.get(refused), seconds, time.monotonic))
         except SecurityCenterError as error:
             return error
+
+    def _mask(self, secrets: Collection[Secret]) -> None:
+        for secret in secrets:
+            if self._service.on_secret:
+                self._service.on_secret(secret.reveal())
 
     def _send(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
         try:
@@ -130,7 +155,7 @@ class BlockingTransport:
         return reply if isinstance(reply, Answer) else bare(reply)
 
     def _reply_to(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
-        if not send.url.startswith(self._service.endpoint.url):
+        if send.direct or not send.url.startswith(self._service.endpoint.url):
             return self._send_elsewhere(send)
         if self._process != os.getpid():  # the connection is the parent's, whose answers would be read here
             self._adapter, self._process = None, os.getpid()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import errno
 import socket
 import ssl
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,7 +19,16 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from airflow_provider_aegis.client.answers import Answer
-from airflow_provider_aegis.client.commands import Authenticate, Conversation, ReadFile, Reply, Send, Sleep
+from airflow_provider_aegis.client.commands import (
+    Authenticate,
+    Conversation,
+    Join,
+    Mask,
+    ReadFile,
+    Reply,
+    Send,
+    Sleep,
+)
 from airflow_provider_aegis.client.errors import (
     ConfigurationError,
     NoAnswerError,
@@ -28,6 +36,7 @@ from airflow_provider_aegis.client.errors import (
     UnreachableError,
     UntrustedEndpointError,
 )
+from airflow_provider_aegis.client.secret import Secret
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.together import Together
@@ -37,15 +46,15 @@ from airflow_provider_aegis.client.transport import (
     LEAVES_HTTP,
     MAX_ANSWER_BYTES,
     MAX_ANSWER_SECONDS,
-    READ_FILE_SECONDS,
     READ_SIZE,
     TOO_LONG,
     oversized,
-    read_file,
     refused_answer,
     too_slow,
 )
 from airflow_provider_aegis.client.transport.boundary import Boundary, bare
+from airflow_provider_aegis.client.transport.fetches import ajoin, too_late
+from airflow_provider_aegis.client.transport.files import aread_file
 from airflow_provider_aegis.client.transport.names import look_up
 from airflow_provider_aegis.client.transport.proxy import Proxy, proxy_for
 from airflow_provider_aegis.client.transport.tls import aread_tls_context, trust_changed
@@ -89,24 +98,40 @@ class NonblockingTransport:
                     case Sleep(seconds):
                         await asyncio.sleep(seconds)
                         reply = None
-                    case Authenticate(refused):
-                        reply = await self._authenticate(refused)
-                    case ReadFile(path, most):
-                        reply = await _read_file(path, most)
+                    case Authenticate(refused, seconds):
+                        reply = await self._authenticate(refused, seconds)
+                    case ReadFile():
+                        reply = await aread_file(command)
+                    case Mask(secrets):
+                        await self._mask(secrets)
+                        reply = None
+                    case Join():
+                        reply = await ajoin(command)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
         finally:
             conversation.close()
 
-    async def _authenticate(self, refused: Credentials | None) -> Credentials | SecurityCenterError:
-        provider = self._service.credentials
+    async def _authenticate(self, refused: Credentials | None, seconds: float) -> Credentials | SecurityCenterError:
+        service = self._service
         try:
-            if not (provider.blocks or refused):
-                return provider.get()
-            # The loop's few threads look up host names as well.
-            return await _fetches.do((id(provider), refused), lambda: asyncio.to_thread(provider.get, refused=refused))
+            if credentials := service.credentials.ready(refused):
+                return credentials
+            # It goes on for the others if the caller that began it is cancelled, or can wait no longer.
+            fetch = _fetches.do((id(service.credentials), refused), lambda: _obtain(service, refused))
+            return await asyncio.wait_for(fetch, _bounded(seconds))
+        except TimeoutError:
+            return too_late()
         except SecurityCenterError as error:
-            return copy.copy(error)  # many may have waited for the same keys
+            return copy.copy(error)  # many may have waited for the same credentials
+
+    async def _mask(self, secrets: Collection[Secret]) -> None:
+        service = self._service
+        for secret in secrets:
+            if service.on_secret_async:
+                await service.on_secret_async(secret.reveal())
+            elif service.on_secret:
+                await asyncio.to_thread(service.on_secret, secret.reveal())
 
     async def _send(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
         try:
@@ -117,7 +142,7 @@ class NonblockingTransport:
         return reply if isinstance(reply, Answer) else bare(reply)
 
     async def _reply_to(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
-        if not send.url.startswith(self._service.endpoint.url):
+        if send.direct or not send.url.startswith(self._service.endpoint.url):
             return await self._send_elsewhere(send)
         shared = self._shared
         try:
@@ -146,6 +171,11 @@ class NonblockingTransport:
             except (SecurityCenterError, ConfigurationError) as error:
                 return error
             return await _fetch(elsewhere, send)
+
+
+async def _obtain(service: Service, refused: Credentials | None) -> Credentials:
+    async with open_transport(service) as transport:  # which those that wait may leave
+        return await transport.perform(service.credentials.get(refused))
 
 
 async def _fetch(shared: _Shared, send: Send) -> Answer | SecurityCenterError:
@@ -191,15 +221,6 @@ async def _fetch(shared: _Shared, send: Send) -> Answer | SecurityCenterError:
         return boundary.error(error)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         return boundary.error(too_slow(limit) if timer.expired() else _explain(error))
-
-
-async def _read_file(path: str, most: int) -> bytes | OSError:
-    """Read a file in a thread, as it may lie on a mount that hangs; a reading that hangs is not begun once more."""
-    try:
-        async with asyncio.timeout(READ_FILE_SECONDS):
-            return await _readings.do((path, most), lambda: asyncio.to_thread(read_file, path, most))
-    except TimeoutError:
-        return TimeoutError(errno.ETIMEDOUT, "it could not be read in time")
 
 
 @lru_cache(maxsize=16)
@@ -306,7 +327,6 @@ class _Shared:
 
 
 _fetches: Together[Credentials] = Together()
-_readings: Together[bytes | OSError] = Together()
 _loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str | None], _Shared]] = (
     weakref.WeakKeyDictionary()
 )

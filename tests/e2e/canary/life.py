@@ -97,7 +97,7 @@ class Life:
             *vars(self.canaries).values(),
             *(text or "" for keys in handed_out for text in revealed(keys)[1:]),
             *(one.rpartition("Signature=")[2] for one in self.wiretap.authorizations),
-            *(asked["Signature"] for asked in self.services.asked if "Signature" in asked),
+            *(one.rpartition("Signature=")[2] for one in self.services.authorizations if one),
             BASE.access_key_secret.reveal(),
             OIDC_TOKEN,
             METADATA_TOKEN,

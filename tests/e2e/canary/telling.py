@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_aegis.client.exchange import Authenticate, Conversation
+from airflow_provider_aegis.client.credentials.base import authenticate
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.transport.nonblocking import open_transport
 from airflow_provider_aegis.hooks.aegis import AegisHook
@@ -38,7 +38,7 @@ class TellingTrigger(BaseTrigger):
         """Get the keys as a wait does."""
         service = await AegisHook(self.aegis_conn_id).aget_service()
         async with open_transport(service) as transport:
-            tell("the trigger", await transport.perform(_authenticate()))
+            tell("the trigger", await transport.perform(authenticate()))
         yield TriggerEvent({"told": self.aegis_conn_id})  # type: ignore[no-untyped-call]
 
 
@@ -58,9 +58,3 @@ class DecoyTrigger(BaseTrigger):
         log.info("the trigger has %s", self.decoy)
         await asyncio.Event().wait()
         yield TriggerEvent({})  # type: ignore[no-untyped-call]
-
-
-def _authenticate() -> Conversation[Credentials]:
-    reply = yield Authenticate()
-    assert isinstance(reply, Credentials), reply
-    return reply

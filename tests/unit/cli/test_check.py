@@ -133,12 +133,12 @@ def test_a_field_that_cannot_be_used(sas: Emulator, monkeypatch: pytest.MonkeyPa
 
 
 def test_keys_that_cannot_be_fetched(sas: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: StaticCredentials, *, refused: Credentials | None = None) -> Credentials:
+    def refuse(self: StaticCredentials, refused: Credentials | None = None) -> Credentials:
         raise UnreachableError("the service that hands out keys is not there")
 
     hook = AegisHook()
     monkeypatch.setattr(AegisHook, "service", hook.service)
-    monkeypatch.setattr(StaticCredentials, "get", refuse)
+    monkeypatch.setattr(StaticCredentials, "ready", refuse)
     found = findings()
     assert list(found) == ["connection", "keys"]
     assert "hands out keys is not there" in found["keys"].details

@@ -1,14 +1,9 @@
-"""The services that hand out keys, on loopback: STS, instance metadata with its token, and a credentials URI.
-
-The vendor's library is imported here and nowhere else in the tests: where it is missing, they are skipped.
-"""
+"""The services that hand out credentials, on loopback: STS, instance metadata with its token, a credentials URI."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
+import os
 import secrets
 import threading
 from collections import Counter
@@ -17,44 +12,53 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from airflow_provider_aegis.client import vendor_credentials
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.credentials import refreshing
+from airflow_provider_aegis.client.credentials.base import EMULATOR
+from airflow_provider_aegis.client.signing import Credentials, authorization, sha256_hex
 from airflow_provider_aegis.emulator import Emulator
-from tests.leading import PROCESS, leading
-
-pytest.importorskip("alibabacloud_credentials")
 
 BASE = Credentials("LTAI-base", f"base-secret-{secrets.token_hex(8)}")
 ROLE = "acs:ram::1234567890:role/scanner"
 OIDC = "acs:ram::1234567890:oidc-provider/ack"
 OIDC_TOKEN = f"eyJ.oidc-token.{secrets.token_hex(8)}"
 METADATA_TOKEN = f"metadata-{secrets.token_hex(8)}"
-METADATA_HEADER = "X-aliyun-ecs-metadata-token"
+METADATA_HEADER = "x-aliyun-ecs-metadata-token"
 
 
-def rpc_signature(secret: str, method: str, params: Mapping[str, str]) -> str:
-    """Sign by the RPC style's signature of version 1, as the vendor's page describes it."""
+def signed_as_it_should_be(method: str, target: str, headers: Mapping[str, str]) -> bool:
+    """Whether a request without a body has the version 3 signature of the base credentials."""
+    given = headers.get("authorization", "")
+    names = given.partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    expected = authorization(
+        method=method,
+        query=urlsplit(target).query,
+        headers={name: headers.get(name, "") for name in names},
+        payload_hash=sha256_hex(b""),
+        credentials=BASE,
+    )
+    return {"host", "x-acs-action", "x-acs-date"} <= set(names) and given == expected
 
-    def encode(text: str) -> str:
-        return quote(text, safe="-_.~")
 
-    query = "&".join(f"{encode(name)}={encode(params[name])}" for name in sorted(params) if name != "Signature")
-    digest = hmac.new(f"{secret}&".encode(), f"{method}&%2F&{encode(query)}".encode(), hashlib.sha1).digest()
-    return base64.b64encode(digest).decode()
+def process_of(address: tuple[str, int]) -> int:
+    """Return the process whose end of a connection has this address."""
+    import psutil
+
+    return next((one.pid or 0 for one in psutil.net_connections("tcp") if tuple(one.laddr) == address), 0)
 
 
 @dataclass
 class CredentialsServices:
-    """Hands out keys that an emulated Security Center then knows.
+    """Hands out credentials that an emulated Security Center then knows.
 
-    :param life: seconds that the keys live.
-    :param trouble: a status and a body with which all of them answer in place of keys; ``{request}`` in it becomes what
-        they were asked with.
-    :param callers: what was asked for by which process, where it is led here.
+    :param life: seconds that they live.
+    :param trouble: a status and a body with which all of them answer in place of credentials; ``{request}`` in it
+        becomes what they were asked with.
+    :param noting: whether to find out which process asks.
+    :param callers: what was asked for by which process.
     """
 
     sas: Emulator
@@ -63,29 +67,39 @@ class CredentialsServices:
     handed_out: list[Credentials] = field(default_factory=list)
     requests: Counter[str] = field(default_factory=Counter)
     asked: list[dict[str, str]] = field(default_factory=list)
+    authorizations: list[str] = field(default_factory=list, repr=False)
+    noting: bool = False
     callers: set[tuple[str, int]] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
     port: int = 0
 
     @property
-    def uri(self) -> str:
-        return f"http://127.0.0.1:{self.port}/keys?for=airflow"
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
 
-    def answer(self, method: str, target: str, headers: Mapping[str, str]) -> tuple[int, str]:
+    @property
+    def uri(self) -> str:
+        return f"http://{self.address}/keys?for=airflow"
+
+    def answer(
+        self, method: str, target: str, headers: Mapping[str, str], body: str, process: int = 0
+    ) -> tuple[int, str]:
         parts = urlsplit(target)
-        params = dict(parse_qsl(parts.query))
-        what = params.get("Action") or parts.path
+        params = dict(parse_qsl(parts.query)) | dict(parse_qsl(body))
+        what = headers.get("x-acs-action") or params.get("Action") or parts.path
         with self.lock:
             self.requests[what] += 1
             self.asked.append(params)
-            self.callers.add((what, int(headers.get(PROCESS, 0))))
+            self.authorizations.append(headers.get("authorization", ""))
+            self.callers.add((what, process))
         if self.trouble:
             status, body = self.trouble
             return status, body.replace("{request}", _repeat(params, headers))
         match what:
             case "AssumeRole":
-                return self._assume_role(method, params)
+                return self._assume_role(method, target, headers, params)
             case "AssumeRoleWithOIDC":
+                assert "OIDCToken" not in parts.query
                 good = params.get("OIDCToken") == OIDC_TOKEN and params.get("OIDCProviderArn") == OIDC
                 return (
                     self._role(params) if good else refusal(400, "AuthenticationFail.OIDCToken.Invalid", "Bad token.")
@@ -102,11 +116,13 @@ class CredentialsServices:
                 return 200, f"<html>{json.dumps(self._keys())}</html>"
         return refusal(404, "NotFound", target)
 
-    def _assume_role(self, method: str, params: Mapping[str, str]) -> tuple[int, str]:
-        if params.get("AccessKeyId") != BASE.access_key_id:
+    def _assume_role(
+        self, method: str, target: str, headers: Mapping[str, str], params: Mapping[str, str]
+    ) -> tuple[int, str]:
+        if f"Credential={BASE.access_key_id}," not in headers.get("authorization", ""):
             return refusal(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.")
-        secret = BASE.access_key_secret.reveal()
-        if params.get("Signature") != rpc_signature(secret, method, params):
+        if not signed_as_it_should_be(method, target, headers):
+            secret = BASE.access_key_secret.reveal()
             words = f"Specified signature is not matched. server string to sign is:{params}{secret}"
             return refusal(400, "SignatureDoesNotMatch", words)
         return self._role(params)
@@ -138,8 +154,10 @@ class CredentialsServices:
 
 def _repeat(params: Mapping[str, str], headers: Mapping[str, str]) -> str:
     """Say what a request was made with, as text inside of JSON."""
-    base = BASE.access_key_secret.reveal() if params.get("AccessKeyId") == BASE.access_key_id else ""
-    return json.dumps(f"{dict(params)} {headers.get(METADATA_HEADER, '')} {base}")[1:-1]
+    known = f"Credential={BASE.access_key_id}," in headers.get("authorization", "")
+    base = BASE.access_key_secret.reveal() if known else ""
+    told = f"{dict(params)} {headers.get(METADATA_HEADER, '')} {headers.get('authorization', '')} {base}"
+    return json.dumps(told)[1:-1]
 
 
 def refusal(status: int, code: str, message: str) -> tuple[int, str]:
@@ -148,18 +166,21 @@ def refusal(status: int, code: str, message: str) -> tuple[int, str]:
 
 @contextmanager
 def serving(sas: Emulator) -> Iterator[CredentialsServices]:
-    """Serve, for whoever is led here."""
+    """Serve, for every process that is led here."""
     services = CredentialsServices(sas)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, body = services.answer(self.command, self.path, dict(self.headers))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            received = self.rfile.read(int(headers.get("content-length", 0))).decode()
+            process = process_of(self.client_address) if services.noting else 0
+            status, body = services.answer(self.command, self.path, headers, received, process)
             self.send_response(status)
             self.send_header("Content-Length", str(len(body.encode())))
             self.end_headers()
             self.wfile.write(body.encode())
 
-        do_PUT = do_GET  # noqa: N815
+        do_PUT = do_POST = do_GET  # noqa: N815
 
         def log_message(self, *_: object) -> None: ...
 
@@ -177,13 +198,13 @@ def serving(sas: Emulator) -> Iterator[CredentialsServices]:
 
 @contextmanager
 def serve(sas: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[CredentialsServices]:
-    """Serve, and lead the vendor's library of this process there."""
-    from Tea.core import TeaCore
-
+    """Serve, and lead this process there."""
+    for name in [name for name in os.environ if name.startswith("ALIBABA_CLOUD_")]:
+        monkeypatch.delenv(name)
     with serving(sas) as services:
-        monkeypatch.setattr(TeaCore, "compose_url", staticmethod(leading(TeaCore.compose_url, services.port)))
-        vendor_credentials._providers.clear()
+        monkeypatch.setenv(EMULATOR, services.address)
+        refreshing._providers.clear()
         try:
             yield services
         finally:
-            vendor_credentials._providers.clear()
+            refreshing._providers.clear()

@@ -18,8 +18,9 @@ from airflow_provider_aegis.client.errors import (
     SecurityCenterError,
     ServiceError,
     ThrottledError,
+    UnreachableError,
 )
-from airflow_provider_aegis.client.exchange import exchange
+from airflow_provider_aegis.client.exchange import Authenticate, exchange
 from tests.fakes import BROKEN, OK, READ, SKEWED, STALE, START, FakeClock, Scripted, patiently, stage, throttled
 
 
@@ -102,3 +103,12 @@ def test_a_call_that_begins_after_its_deadline_sends_nothing() -> None:
     with pytest.raises(DeadlineExceededError):
         it.perform(exchange(it.service, READ, deadline=5))
     assert it.sent == []
+
+
+def test_credentials_are_waited_for_until_the_deadline() -> None:
+    it = stage()
+    conversation = exchange(it.service, READ, deadline=10)
+    assert next(conversation) == Authenticate(seconds=10)
+    conversation.send(UnreachableError("none for now"))
+    it.clock.advance(4)
+    assert next(conversation) == Authenticate(seconds=6)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from airflow_provider_aegis.client.credentials.base import authenticate
 from airflow_provider_aegis.client.errors import (
     AuthenticationError,
+    ClockError,
     ConfigurationError,
     PermissionDeniedError,
     UnreachableError,
@@ -24,10 +25,8 @@ from tests.unit.hooks.connections import connect, extras, role
 def test_a_chain_without_keys_says_where_it_looked(
     sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from alibabacloud_credentials.utils import auth_constant, auth_util
-
-    monkeypatch.setattr(auth_util, "environment_ecs_metadata_disabled", "true")
-    monkeypatch.setattr(auth_constant, "HOME", str(tmp_path))
+    monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(AuthenticationError, match=r"~/\.aliyun/config\.json"):
         connect(monkeypatch, sas, {"auth_type": "default"}).get_last_once_task_info(once_task_type="T")
 
@@ -39,10 +38,17 @@ def test_a_chain_without_keys_says_where_it_looked(
         (refusal(429, "Throttling.User", "Slower."), UnreachableError, "Slower"),
         (refusal(404, "EntityNotExist.Role", "No role."), AuthenticationError, "No role"),
         (refusal(403, "NoPermission", "No."), PermissionDeniedError, "Grant sts:AssumeRole"),
-        ((200, "<html>"), UnreachableError, "no proper answer"),
-        ((200, "[]"), AuthenticationError, "no keys"),
-        ((200, '{"Credentials": {"AccessKeyId": "x", "AccessKeySecret": "leaked"}}'), AuthenticationError, "no keys"),
-        ((200, '{"Credentials": {}}'), AuthenticationError, "no keys"),
+        ((200, "<html>"), UnreachableError, "the answer is HTML"),
+        ((200, "[]"), UnreachableError, "not an object"),
+        (
+            (200, '{"Credentials": {"AccessKeyId": "x", "AccessKeySecret": "leaked"}}'),
+            AuthenticationError,
+            "no credentials",
+        ),
+        ((200, '{"Credentials": {}}'), AuthenticationError, "no credentials"),
+        ((200, '{"Credentials": "leaked"}'), AuthenticationError, "no credentials"),
+        (refusal(401, "AuthenticationFail.OIDCToken.Expired", "Old."), AuthenticationError, "Old"),
+        (refusal(400, "InvalidTimeStamp.Expired", "Late."), ClockError, "Late"),
     ],
 )
 def test_what_sts_answers_becomes_an_error_of_this_package(
@@ -56,7 +62,7 @@ def test_what_sts_answers_becomes_an_error_of_this_package(
 ) -> None:
     services.trouble = trouble
     with caplog.at_level(logging.DEBUG), pytest.raises(error, match=words) as caught:
-        role(monkeypatch, sas).service.credentials.get()
+        role(monkeypatch, sas).perform(authenticate())
     assert "leaked" not in f"{caught.value!r} {caplog.text}"
     assert caught.value.__context__ is None
 
@@ -80,7 +86,7 @@ def test_sts_that_is_not_there_is_unreachable(
         monkeypatch, sas, {"auth_type": "credentials_uri", "credentials_uri": "http://127.0.0.1:1/keys?secret=x"}
     )
     with pytest.raises(UnreachableError) as caught:
-        hook.service.credentials.get()
+        hook.perform(authenticate())
     assert "secret" not in str(caught.value)
 
 
@@ -89,10 +95,10 @@ def test_a_token_file_that_cannot_be_read_is_named(
 ) -> None:
     hook = connect(monkeypatch, sas, extras("oidc_role_arn", services, tmp_path / "none"))
     with pytest.raises(ConfigurationError, match=r"'oidc_token_file'.*No such file"):
-        hook.service.credentials.get()
+        hook.perform(authenticate())
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", None], ids=["no text", "no path"])
+@pytest.mark.parametrize("content", [b"\xff\xfe", None], ids=["no token", "no path"])
 def test_a_token_file_that_is_none_is_named(
     content: bytes | None,
     sas: Emulator,
@@ -104,21 +110,20 @@ def test_a_token_file_that_is_none_is_named(
     if content:
         path.write_bytes(content)
     hook = connect(monkeypatch, sas, extras("oidc_role_arn", services, path))
-    with pytest.raises(ConfigurationError, match=r"'oidc_token_file'.*not a text file"):
-        hook.service.credentials.get()
+    words = "odd characters" if content else "not the name of a file"
+    with pytest.raises(ConfigurationError, match=rf"'oidc_token_file'.*{words}"):
+        hook.perform(authenticate())
 
 
 def test_an_answer_that_repeats_the_chains_secret_does_not_give_it_away(
     sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from alibabacloud_credentials.utils import auth_util
-
-    monkeypatch.setattr(auth_util, "environment_access_key_id", BASE.access_key_id)
-    monkeypatch.setattr(auth_util, "environment_access_key_secret", BASE.access_key_secret.reveal())
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", BASE.access_key_id)
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", BASE.access_key_secret.reveal())
     services.trouble = refusal(403, "NoPermission", f"Not with {BASE.access_key_secret.reveal()}.")
     hook = connect(monkeypatch, sas, {"auth_type": "ram_role_arn", "role_arn": ROLE})
     with pytest.raises(PermissionDeniedError, match=r"Not with \*\*\*\."):
-        hook.service.credentials.get()
+        hook.perform(authenticate())
 
 
 @pytest.mark.parametrize(
@@ -135,43 +140,28 @@ def test_an_answer_does_not_repeat_what_guards_a_role_or_a_uri(
     services.trouble = refusal(403, "NoPermission", "Not with {request}.")
     extra = {name: value.replace("{uri}", services.uri) for name, value in extra.items()}
     with pytest.raises((PermissionDeniedError, AuthenticationError), match=words) as caught:
-        connect(monkeypatch, sas, extra, BASE if "role_arn" in extra else None).service.credentials.get()
+        connect(monkeypatch, sas, extra, BASE if "role_arn" in extra else None).perform(authenticate())
     assert "as-agreed" not in str(caught.value)
     assert ("Grant sts:" in str(caught.value)) == ("role_arn" in extra)
-
-
-@pytest.mark.parametrize(
-    ("version", "words"), [(None, "needs the package"), ("0.3.2", "1.0.9, and 0.3.2 is here"), ("1.0.8", "1.0.8")]
-)
-def test_without_the_library_the_error_says_what_to_install(
-    version: str | None, words: str, sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def look_up(name: str) -> str:
-        if version is None:
-            raise metadata.PackageNotFoundError(name)
-        return version
-
-    hook = role(monkeypatch, sas)
-    service = hook.service  # the connection can be read
-    monkeypatch.setattr(metadata, "version", look_up)
-    with pytest.raises(ConfigurationError, match=rf"{words}.*pip install 'airflow-provider-aegis\[ram\]'"):
-        service.credentials.get()
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
 @pytest.mark.parametrize("auth_type", ["default", "credentials_uri"])
 def test_a_service_that_fails_for_a_while_is_transient_behind_the_default_chain_too(
-    auth_type: str, status: int, sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
+    auth_type: str,
+    status: int,
+    sas: Emulator,
+    services: CredentialsServices,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
-    from alibabacloud_credentials.utils import auth_util
-
-    monkeypatch.setattr(auth_util, "environment_ecs_metadata_disabled", "true")
-    monkeypatch.setattr(auth_util, "environment_credentials_uri", services.uri)
-    monkeypatch.setattr(auth_util, "environment_access_key_id", None)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    if auth_type != "credentials_uri":
+        monkeypatch.setenv("ALIBABA_CLOUD_CREDENTIALS_URI", services.uri)
     services.trouble = refusal(status, "Busy", "Busy.")
     extra = {"auth_type": auth_type} | ({"credentials_uri": services.uri} if auth_type == "credentials_uri" else {})
     with pytest.raises(UnreachableError):
-        connect(monkeypatch, sas, extra).service.credentials.get()
+        connect(monkeypatch, sas, extra).perform(authenticate())
 
 
 @pytest.mark.parametrize(

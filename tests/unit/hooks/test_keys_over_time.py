@@ -10,7 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from airflow_provider_aegis.client import once_task
-from airflow_provider_aegis.client.exchange import Authenticate, Conversation, exchange
+from airflow_provider_aegis.client.commands import Conversation
+from airflow_provider_aegis.client.credentials.base import authenticate
+from airflow_provider_aegis.client.exchange import exchange
 from airflow_provider_aegis.client.pace import Pace
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.transport.nonblocking import open_transport
@@ -56,7 +58,7 @@ def waiting(
 def test_keys_expire_in_the_middle_of_a_wait_and_no_poll_is_lost(
     driver: Driver, sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Really waits: keys of the library live by the machine's clock.
+    # Really waits: what is handed out lives by the machine's clock.
     services.life = 3
     service = role(monkeypatch, sas).service
     assert driver.perform(service, waiting(sas, service)) is Outcome.SUCCESS
@@ -134,9 +136,6 @@ def test_a_wait_rides_out_that_no_keys_can_be_had_for_a_while(
 def test_200_waits_on_one_connection_are_one_assume_role(
     sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def authenticate() -> Conversation[object]:
-        return (yield Authenticate())
-
     async def run() -> set[object]:
         service = await role(monkeypatch, sas).aget_service()
         async with open_transport(service) as transport:
@@ -151,7 +150,7 @@ def test_threads_on_one_connection_are_one_assume_role(
     sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hook = role(monkeypatch, sas)
-    service = hook.service
+    assert hook.service
     with ThreadPoolExecutor(50) as pool:
-        assert len(set(pool.map(lambda _: service.credentials.get(), range(200)))) == 1
+        assert len(set(pool.map(lambda _: hook.sibling().perform(authenticate()), range(200)))) == 1
     assert services.requests["AssumeRole"] == 1

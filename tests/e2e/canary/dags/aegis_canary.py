@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, Context, task
 
+from airflow_provider_aegis.client.credentials.base import authenticate
 from airflow_provider_aegis.hooks.aegis import AegisHook
 from airflow_provider_aegis.operators.once_task import AegisGetOnceTaskResultOperator, AegisOnceTaskOperator
 from airflow_provider_aegis.sensors.once_task import AegisOnceTaskSensor
@@ -94,7 +95,7 @@ with DAG(dag_id="canary_told", schedule=None, catchup=False):
     @task
     def told_by_the_worker(conn_id: str) -> None:
         """Get the keys as a task does."""
-        tell("the task", AegisHook(conn_id).service.credentials.get())
+        tell("the task", AegisHook(conn_id).perform(authenticate()))
 
     for conn_id in AUTH_TYPES:
         told_by_the_worker.override(task_id=f"{conn_id}_worker")(conn_id)

@@ -9,7 +9,6 @@ import time
 import pytest
 
 from airflow_provider_aegis.client.answers import Answer
-from airflow_provider_aegis.client.credentials import CredentialsProvider
 from airflow_provider_aegis.client.errors import ConfigurationError, NoAnswerError, UnreachableError
 from airflow_provider_aegis.client.exchange import Authenticate, Conversation, Sleep, exchange
 from airflow_provider_aegis.client.signing import Credentials
@@ -70,16 +69,21 @@ def test_what_stood_in_the_way_of_one_request_is_told_and_the_next_can_be_made(d
 
 
 class NoKeys:
-    """A provider that cannot hand out keys."""
-
-    blocks = False
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
+    """A provider that cannot hand out credentials, which it knows at once or finds out."""
 
     account = "nobody"
 
-    def get(self, *, refused: Credentials | None = None) -> Credentials:
+    def __init__(self, error: Exception, at_once: bool) -> None:
+        self.error = error
+        self.at_once = at_once
+
+    def ready(self, refused: Credentials | None = None) -> Credentials | None:
+        if self.at_once:
+            raise self.error
+        return None
+
+    def get(self, refused: Credentials | None = None) -> Conversation[Credentials]:
+        yield Sleep(0)
         raise self.error
 
 
@@ -90,29 +94,23 @@ def closing(closed: list[bool], first: Authenticate | Sleep) -> Conversation[Non
         closed.append(True)
 
 
-def without_keys(error: Exception, blocks: bool) -> CredentialsProvider:
-    provider = NoKeys(error)
-    provider.blocks = blocks
-    return provider
-
-
-@pytest.mark.parametrize("blocks", [False, True])
-def test_settings_that_lead_to_no_keys_end_the_conversation(driver: Driver, blocks: bool) -> None:
+@pytest.mark.parametrize("at_once", [False, True])
+def test_settings_that_lead_to_no_keys_end_the_conversation(driver: Driver, at_once: bool) -> None:
     closed: list[bool] = []
-    keys = without_keys(ConfigurationError("no keys"), blocks)
+    keys = NoKeys(ConfigurationError("no keys"), at_once)
     with pytest.raises(ConfigurationError, match="no keys"):
         driver.perform(service_at(ADDRESS, credentials=keys), closing(closed, Authenticate()))
     assert closed == [True]
 
 
-@pytest.mark.parametrize("blocks", [False, True])
-def test_what_stood_in_the_way_of_keys_is_told(driver: Driver, blocks: bool) -> None:
+@pytest.mark.parametrize("at_once", [False, True])
+def test_what_stood_in_the_way_of_keys_is_told(driver: Driver, at_once: bool) -> None:
     error = UnreachableError("no keys")
 
     def conversation() -> Conversation[list[str]]:
         return [repr((yield Authenticate())), repr((yield Authenticate()))]
 
-    keys = without_keys(error, blocks)
+    keys = NoKeys(error, at_once)
     assert driver.perform(service_at(ADDRESS, credentials=keys), conversation()) == [repr(error)] * 2
 
 

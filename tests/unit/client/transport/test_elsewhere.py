@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from airflow_provider_aegis.client.answers import Answer
-from airflow_provider_aegis.client.commands import Conversation, ReadFile, Reply, Send, Signature
+from airflow_provider_aegis.client.commands import Content, Conversation, ReadFile, Reply, Send, Signature
 from airflow_provider_aegis.client.errors import ConfigurationError, UntrustedEndpointError
 from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.transport import files
 from tests.unit.client.transport.drivers import Driver, service_at
 from tests.unit.client.transport.loopback import Server, reply, tls
 
@@ -109,7 +112,22 @@ def test_a_small_file_is_read_and_of_a_larger_one_just_more_than_is_small(
 ) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
-    assert driver.perform(NOWHERE, ask(ReadFile(str(path), 3))) == expected
+    assert driver.perform(NOWHERE, ask(ReadFile(str(path), 3))) == Content(expected)
+
+
+def test_a_file_on_a_mount_that_hangs_holds_nobody_up_for_long(
+    driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "SECONDS", 0.1)
+    path = tmp_path / "file"
+    os.mkfifo(path)  # who opens it to read waits for one who writes
+    for _ in range(3):
+        outcome = driver.perform(NOWHERE, ask(ReadFile(str(path), 3)))
+        assert isinstance(outcome, OSError)
+        assert outcome.strerror == "it could not be read in time"
+    reading = [thread for thread in threading.enumerate() if str(path) in thread.name]
+    assert len(reading) == 1, "what hangs is not begun once more"
+    path.write_bytes(b"")  # lets it go
 
 
 @pytest.mark.parametrize("name", ["missing", "a\0b", "\ud800", ""])

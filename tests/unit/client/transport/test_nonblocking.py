@@ -8,6 +8,7 @@ import shutil
 import threading
 import weakref
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ import pytest
 
 from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.client.exchange import Authenticate, Conversation
+from airflow_provider_aegis.client.exchange import Authenticate, Conversation, Sleep
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.transport.nonblocking import open_transport
 from tests.fakes import KEYS
-from tests.unit.client.transport.drivers import ask, service_at
+from tests.unit.client.transport.drivers import ask, request, service_at
 from tests.unit.client.transport.loopback import Server, tls
 
 
@@ -190,43 +191,22 @@ def test_a_loop_that_is_over_is_forgotten() -> None:
 # Nothing holds up the loop
 
 
-def test_keys_that_have_to_be_waited_for_are_fetched_in_a_thread() -> None:
-    class Slow:
-        def __init__(self, blocks: bool) -> None:
-            self.blocks = blocks
-            self.thread = 0
-            self.account = "id"
-
-        def get(self, *, refused: Credentials | None = None) -> Credentials:
-            self.thread = threading.get_ident()
-            return KEYS
-
-    def conversation() -> Conversation[object]:
-        return (yield Authenticate())
-
-    async def run(provider: Slow) -> bool:
-        service = service_at("http://127.0.0.1:1", credentials=provider)
-        async with open_transport(service) as transport:
-            assert await transport.perform(conversation()) == KEYS
-        return provider.thread == threading.get_ident()
-
-    assert asyncio.run(run(Slow(blocks=False)))
-    assert not asyncio.run(run(Slow(blocks=True)))
-
-
 class Fetching:
-    """Keys that are fetched for as long as it takes until they are let go; notes what was refused."""
+    """A provider whose credentials take a while; notes what was refused, and in which thread it fetches."""
 
-    blocks = True
     account = "id"
 
     def __init__(self) -> None:
         self.refused: list[Credentials | None] = []
-        self.release = threading.Event()
+        self.threads: set[int] = set()
 
-    def get(self, *, refused: Credentials | None = None) -> Credentials:
+    def ready(self, refused: Credentials | None = None) -> None:
+        return None
+
+    def get(self, refused: Credentials | None = None) -> Conversation[Credentials]:
         self.refused.append(refused)
-        assert self.release.wait(5)
+        yield Sleep(0.05)
+        self.threads.add(threading.get_ident())
         return KEYS
 
 
@@ -234,33 +214,52 @@ def wanted(refused: Credentials | None) -> Conversation[object]:
     return (yield Authenticate(refused))
 
 
-def test_however_many_wait_for_keys_they_take_one_thread_of_the_loop() -> None:
-    """The loop has few, and looks up the names of hosts in them."""
-
+def test_however_many_wait_for_credentials_they_are_fetched_once_and_on_the_loop() -> None:
     async def run() -> None:
         provider = Fetching()
         async with open_transport(service_at("http://127.0.0.1:1", credentials=provider)) as transport:
-            waiting = [asyncio.create_task(transport.perform(wanted(None))) for _ in range(200)]
-            await asyncio.sleep(0.01)
-            assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 2) == "free"
-            provider.release.set()
-            assert set(await asyncio.gather(*waiting)) == {KEYS}
+            assert set(await asyncio.gather(*(transport.perform(wanted(None)) for _ in range(200)))) == {KEYS}
         assert provider.refused == [None]
+        assert provider.threads == {threading.get_ident()}
 
     asyncio.run(run())
 
 
-def test_who_has_had_keys_refused_does_not_wait_for_those_that_others_fetch() -> None:
+def test_a_caller_whose_credentials_were_refused_does_not_take_part_in_the_fetch_of_others() -> None:
     async def run() -> None:
         provider = Fetching()
         async with open_transport(service_at("http://127.0.0.1:1", credentials=provider)) as transport:
-            waiting = [asyncio.create_task(transport.perform(wanted(refused))) for refused in (None, KEYS, None, KEYS)]
-            await asyncio.sleep(0.01)
-            provider.release.set()
-            await asyncio.gather(*waiting)
+            await asyncio.gather(*(transport.perform(wanted(refused)) for refused in (None, KEYS, None, KEYS)))
         assert Counter(provider.refused) == {None: 1, KEYS: 1}
 
     asyncio.run(run())
+
+
+def test_a_caller_that_is_cancelled_leaves_the_fetch_to_the_others(server: Server) -> None:
+    """And the session as well: what is fetched may be asked of the service's own host."""
+    service = service_at(f"http://{server.address}")
+
+    class Asking(Fetching):
+        def get(self, refused: Credentials | None = None) -> Conversation[Credentials]:
+            yield Sleep(0.05)
+            assert isinstance((yield request(service)), Answer)
+            return (yield from super().get(refused))
+
+    async def want(provider: Asking) -> object:
+        async with open_transport(replace(service, credentials=provider)) as transport:
+            return await transport.perform(wanted(None))
+
+    async def run() -> None:
+        provider = Asking()
+        first = asyncio.create_task(want(provider))
+        await asyncio.sleep(0.01)
+        first.cancel()
+        await asyncio.wait((first,))
+        assert await want(provider) == KEYS
+        assert provider.refused == [None]
+
+    asyncio.run(run())
+    assert len(server.requests) == 1
 
 
 def test_requests_of_one_loop_are_under_way_at_the_same_time() -> None:

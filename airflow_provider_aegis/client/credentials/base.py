@@ -1,0 +1,290 @@
+"""What every source of credentials offers, and what the answers of those that are asked for them mean."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from airflow_provider_aegis.client.answers import Answer, read_answer
+from airflow_provider_aegis.client.commands import Authenticate, Conversation, Reply, Send
+from airflow_provider_aegis.client.endpoints import parse_host
+from airflow_provider_aegis.client.errors import (
+    AuthenticationError,
+    ClockError,
+    ConfigurationError,
+    PermissionDeniedError,
+    SecurityCenterError,
+    UnreachableError,
+    UntrustedEndpointError,
+    error_class,
+)
+from airflow_provider_aegis.client.operations import Call, Operation
+from airflow_provider_aegis.client.secret import Secret
+from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.text import without
+
+CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 10.0
+# A shorter external ID, or value in a credentials URI, guards nothing, and hiding it would blot out words of an error.
+SHORTEST_SECRET = 8
+# Stands in for STS and for instance metadata, on loopback alone.
+EMULATOR = "AEGIS_CREDENTIALS_EMULATOR_HOST"
+# After these words STS repeats the request, its secrets included.
+_REPEATED = re.compile(r"(server )?string to sign.*", re.IGNORECASE | re.DOTALL)
+
+
+class Clock(Protocol):
+    """What time it is; tests bring their own."""
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never jump."""
+        ...
+
+
+class CredentialsProvider(Protocol):
+    """Hands out the credentials that the next request is signed with."""
+
+    @property
+    def account(self) -> str:
+        """What stays the same when the credentials change; everything of one account shares a request budget."""
+        ...
+
+    def ready(self, refused: Credentials | None = None) -> Credentials | None:
+        """Return credentials that are at hand, or nothing where ``get`` has something to do.
+
+        :param refused: credentials of which the service said that they have expired.
+        """
+        ...
+
+    def get(self, refused: Credentials | None = None) -> Conversation[Credentials]:
+        """Return credentials, fetched if need be.
+
+        :param refused: credentials of which the service said that they have expired; they are not handed out again.
+        :raises SecurityCenterError: if there are none; it is transient where asking again may help.
+        :raises ConfigurationError: if what is configured leads to none.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Credentials as they were handed out.
+
+    :param expires: seconds since the epoch, ``None`` where nobody said.
+    """
+
+    credentials: Credentials
+    expires: float | None = None
+
+
+class Source(Protocol):
+    """A place where credentials come from. Sources that are equal hand out the same."""
+
+    @property
+    def account(self) -> str:
+        """What stays the same when the credentials change."""
+        ...
+
+    def fetch(self, clock: Clock) -> Conversation[Fetched]:
+        """Ask for credentials.
+
+        :raises SecurityCenterError: if there are none.
+        :raises ConfigurationError: if what is configured leads to none.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StaticCredentials:
+    """Credentials that are written down.
+
+    :param names: what error texts call the AccessKey ID, the secret and the token.
+    """
+
+    credentials: Credentials
+    names: tuple[str, str, str] = (
+        "The connection's login (AccessKey ID)",
+        "The connection's password (AccessKey secret)",
+        "The connection's extra 'security_token'",
+    )
+
+    @property
+    def account(self) -> str:
+        """The AccessKey ID."""
+        return self.credentials.access_key_id
+
+    def ready(self, refused: Credentials | None = None) -> Credentials:  # noqa: ARG002  (there are no others)
+        """Return the credentials as they are.
+
+        :raises ConfigurationError: if one is empty, or cannot be put into a header.
+        """
+        if wrong := _first_wrong(self.credentials, self.names):
+            raise ConfigurationError(f"{wrong}.")
+        return self.credentials
+
+    def get(self, refused: Credentials | None = None) -> Conversation[Credentials]:
+        """Return the credentials as they are."""
+        return self.ready(refused)
+        yield
+
+    def fetch(self, clock: Clock) -> Conversation[Fetched]:  # noqa: ARG002  (they do not say when they expire)
+        """Return the credentials as they are."""
+        return Fetched(self.ready())
+        yield
+
+
+def authenticate(refused: Credentials | None = None) -> Conversation[Credentials]:
+    """Return credentials of the service that the conversation is performed for.
+
+    :raises SecurityCenterError: if there are none.
+    """
+    reply = yield Authenticate(refused)
+    if isinstance(reply, SecurityCenterError):
+        raise reply
+    assert isinstance(reply, Credentials)
+    return reply
+
+
+def secrets_of(credentials: Credentials | None, *guards: str | None) -> tuple[Secret, ...]:
+    """Collect the secrets of credentials, and what guards a role or a URI where it is long enough to do so.
+
+    :param guards: confidential texts that a peer may choose to repeat.
+    """
+    kept = (credentials.access_key_secret, credentials.security_token) if credentials else ()
+    guarding = (Secret(text) for text in guards if text and len(text) >= SHORTEST_SECRET)
+    return (*(secret for secret in kept if secret), *guarding)
+
+
+def what_is_wrong(value: object) -> str:
+    """Say why something cannot be a secret or a token, without showing it, or nothing."""
+    if isinstance(value, Secret):
+        return what_is_wrong(value.reveal())
+    if not isinstance(value, str):
+        return "is not a string"
+    if not value.strip():
+        return "is empty"
+    fit = value == value.strip() and value.isascii() and value.isprintable()
+    return "" if fit else "has white space around it or odd characters in it"
+
+
+def _first_wrong(credentials: Credentials, names: Sequence[str]) -> str:
+    values = (credentials.access_key_id, credentials.access_key_secret, credentials.security_token or "none")
+    found = (f"{name} {wrong}" for name, value in zip(names, values, strict=True) if (wrong := what_is_wrong(value)))
+    return next(found, "")
+
+
+def emulator() -> str | None:
+    """Return the address of what stands in for STS and for instance metadata, if the environment names it.
+
+    :raises ConfigurationError: if it is not on loopback.
+    """
+    host = os.environ.get(EMULATOR)
+    if not host:
+        return None
+    try:
+        return parse_host(f"http://{host.removeprefix('http://')}").url
+    except ConfigurationError:
+        raise ConfigurationError(f"{EMULATOR} must be a host and a port on loopback, as 127.0.0.1:8080.") from None
+
+
+def request(url: str, *, method: str = "GET", seconds: float = READ_TIMEOUT, **more: Any) -> Send:
+    """Return a request to a service that hands out credentials; one without TLS never goes through a proxy."""
+    known: dict[str, Any] = {"signature": None, "connect_timeout": min(seconds, CONNECT_TIMEOUT)}
+    known |= {"read_timeout": seconds, "seconds": CONNECT_TIMEOUT + seconds, "direct": url.startswith("http:")}
+    return Send(url, method=method, **known | more)
+
+
+# Errors are shown with the variables of the frames that they were raised through. So what reads secrets returns its
+# error, and it is raised where there are none.
+
+
+def credentials_from(reply: Reply, action: str, secrets: Collection[Secret], *, inside: str = "") -> Fetched:
+    """Read credentials as all of these services hand them out.
+
+    :param action: what was asked for, as errors are to name it.
+    :param secrets: what the request was made with; an error does not repeat it, though its answer may.
+    :param inside: name of the object in the answer that has them.
+    :raises SecurityCenterError: if the answer has none, or there is no answer.
+    """
+    outcome = _read_credentials(reply, action, secrets, inside)
+    if isinstance(outcome, Fetched):
+        return outcome
+    raise outcome
+
+
+def text_from(reply: Reply, action: str) -> str:
+    """Read an answer that is plain text.
+
+    :raises SecurityCenterError: if it is not one that says that all is well, or there is no answer.
+    """
+    outcome = _read_text(reply, action)
+    if isinstance(outcome, str):
+        return outcome
+    raise outcome
+
+
+def _read_credentials(
+    reply: Reply, action: str, secrets: Collection[Secret], inside: str
+) -> Fetched | SecurityCenterError | ConfigurationError:
+    if not isinstance(reply, Answer):
+        return _explained(reply, action, secrets)
+    try:
+        payload = read_answer(reply, Call(Operation(action, reads=True, repeatable=True)), secrets=secrets)
+    except SecurityCenterError as error:
+        return _explained(error, action, secrets)
+    found = payload.get(inside) if inside else payload
+    fields = found if isinstance(found, Mapping) else {}
+    names = ("AccessKeyId", "AccessKeySecret", "SecurityToken")
+    if None in map(fields.get, names) or not (inside or fields.get("Code") == "Success"):
+        return AuthenticationError("no credentials were handed out", action=action)
+    credentials = Credentials(*(fields[name] for name in names))
+    # What cannot be put into a header would be shown by the error that says so.
+    if wrong := _first_wrong(credentials, ("AccessKey ID", "AccessKey secret", "token")):
+        return AuthenticationError(f"of the credentials that were handed out the {wrong}", action=action)
+    try:
+        until = datetime.fromisoformat(fields["Expiration"])
+        expires = until.replace(tzinfo=until.tzinfo or UTC).timestamp()
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return AuthenticationError("the credentials that were handed out do not say when they expire", action=action)
+    return Fetched(credentials, expires)
+
+
+def _read_text(reply: Reply, action: str) -> str | SecurityCenterError | ConfigurationError:
+    if not isinstance(reply, Answer):
+        return _explained(reply, action, ())
+    text = reply.body.decode("utf-8", "replace").strip()
+    if reply.status == 200 and not (wrong := what_is_wrong(text)):
+        return text
+    cls = AuthenticationError if reply.status == 200 else error_class("", reply.status) or AuthenticationError
+    why = f"the answer {wrong}" if reply.status == 200 else "it was refused"
+    return _explained(cls(why, http_status=reply.status), action, ())
+
+
+def _explained(error: Reply, action: str, secrets: Collection[Secret]) -> SecurityCenterError | ConfigurationError:
+    """Return what an error means to a call that waits for credentials.
+
+    Nothing was asked of Security Center yet, so the classes that leave open whether it was do not fit.
+    """
+    if isinstance(error, ConfigurationError):
+        return error
+    assert isinstance(error, SecurityCenterError)
+    known: dict[str, Any] = {
+        "action": action,
+        "code": error.code,
+        "http_status": error.http_status,
+        "request_id": error.request_id,
+    }
+    message = _REPEATED.sub("…", without(error.message, secrets))
+    if error.transient or error.http_status in (408, 425):
+        return UnreachableError(message, **known)
+    if isinstance(error, PermissionDeniedError) and error.code and action.startswith("AssumeRole"):
+        return PermissionDeniedError(message, ram_actions=[f"sts:{action}"], **known)
+    kept = isinstance(error, AuthenticationError | ClockError | UntrustedEndpointError)
+    return (type(error) if kept else AuthenticationError)(message, **known)

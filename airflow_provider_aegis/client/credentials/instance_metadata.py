@@ -1,0 +1,92 @@
+"""Credentials of the role that is attached to the machine, from the metadata service of an ECS instance."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from airflow_provider_aegis.client.commands import Conversation, Mask, Reply, Send
+from airflow_provider_aegis.client.credentials.base import (
+    Clock,
+    Fetched,
+    credentials_from,
+    emulator,
+    request,
+    text_from,
+)
+from airflow_provider_aegis.client.errors import AuthenticationError, ConfigurationError, SecurityCenterError
+from airflow_provider_aegis.client.secret import Secret
+
+ADDRESS = "http://100.100.100.200/"
+ACTION = "instance metadata"
+# It is next to the machine; where it does not answer at once, there is none.
+READ_TIMEOUT = 1.0
+TOKEN_SECONDS = 21600
+ROLE_NAME = re.compile(r"[A-Za-z0-9.-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceMetadata:
+    """Credentials of the machine's role.
+
+    :param role_name: the metadata service is asked where it is empty.
+    """
+
+    role_name: str | None = None
+
+    @property
+    def account(self) -> str:
+        """The role, as far as it is known."""
+        return f"ecs_ram_role {self.role_name or ''}".rstrip()
+
+    def fetch(self, clock: Clock) -> Conversation[Fetched]:  # noqa: ARG002  (the request is not dated)
+        """Ask for a token, and with it for the credentials.
+
+        :raises ConfigurationError: if the environment forbids to ask.
+        """
+        if is_disabled():
+            raise ConfigurationError("ALIBABA_CLOUD_ECS_METADATA_DISABLED forbids to ask the instance metadata.")
+        return (yield from self.fetch_with((yield token_request())))
+
+    def fetch_with(self, token: Reply) -> Conversation[Fetched]:
+        """Ask for the credentials.
+
+        :param token: what came of :func:`token_request`.
+        """
+        secrets = _token(token)
+        yield Mask(secrets)
+        role = self.role_name or os.environ.get("ALIBABA_CLOUD_ECS_METADATA")
+        if not role:
+            role = text_from((yield _ask("", secrets)), ACTION)
+        if not ROLE_NAME.fullmatch(role):
+            raise AuthenticationError("the name of the machine's role is none", action=ACTION)
+        return credentials_from((yield _ask(role, secrets)), ACTION, secrets)
+
+
+def is_disabled() -> bool:
+    """Whether the environment forbids to ask the metadata service."""
+    return os.environ.get("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "").lower() == "true"
+
+
+def token_request() -> Send:
+    """Return the request for the token that every other request has to have."""
+    seconds = {"x-aliyun-ecs-metadata-token-ttl-seconds": str(TOKEN_SECONDS)}
+    return request(f"{emulator() or ADDRESS}latest/api/token", method="PUT", seconds=READ_TIMEOUT, headers=seconds)
+
+
+def _token(reply: Reply) -> tuple[Secret, ...]:
+    """Return the token, or none where the user says that requests may go without one."""
+    try:
+        return (Secret(text_from(reply, ACTION)),)
+    except SecurityCenterError:
+        if os.environ.get("ALIBABA_CLOUD_IMDSV1_DISABLED", "").lower() == "false":
+            return ()
+        raise
+
+
+def _ask(role: str, token: Sequence[Secret]) -> Send:
+    url = f"{emulator() or ADDRESS}latest/meta-data/ram/security-credentials/{role}"
+    headers = [("x-aliyun-ecs-metadata-token", text.reveal()) for text in token]
+    return request(url, seconds=READ_TIMEOUT, headers=dict(headers))

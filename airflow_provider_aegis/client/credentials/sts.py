@@ -1,0 +1,153 @@
+"""Credentials of a role, from STS (2015-04-01): assumed with other credentials, or with an OIDC token."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_aegis.client.commands import Content, Conversation, Mask, ReadFile, Reply, Send, Signature
+from airflow_provider_aegis.client.credentials.base import (
+    Clock,
+    Fetched,
+    Source,
+    credentials_from,
+    emulator,
+    request,
+    secrets_of,
+    what_is_wrong,
+)
+from airflow_provider_aegis.client.endpoints import check_region
+from airflow_provider_aegis.client.errors import ConfigurationError
+from airflow_provider_aegis.client.secret import Secret
+from airflow_provider_aegis.client.signing import Credentials, canonical_query, flatten, iso_date, percent_encode
+
+VERSION = "2015-04-01"
+DEFAULT_SESSION_NAME = "airflow-provider-aegis"
+DEFAULT_SESSION_SECONDS = 3600
+MAX_TOKEN_BYTES = 16 * 1024
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """A role to assume.
+
+    :param duration_seconds: how long its credentials live.
+    :param policy: JSON that narrows what the role may do.
+    :param region: region of the STS endpoint; where it is empty, the environment may name it.
+    :param vpc: whether to ask the endpoint inside a VPC; ``None`` leaves it to the environment.
+    """
+
+    role_arn: str
+    role_session_name: str = DEFAULT_SESSION_NAME
+    duration_seconds: int = DEFAULT_SESSION_SECONDS
+    policy: str | None = field(default=None, repr=False)
+    region: str | None = None
+    vpc: bool | None = None
+
+    @property
+    def account(self) -> str:
+        """The number of the account that the role belongs to."""
+        return f"account {self.role_arn.split(':')[3]}"
+
+    def _parameters(self, **more: str | None) -> str:
+        """Return the parameters of an action, as they are in a query and in a form."""
+        known: dict[str, Any] = {
+            "RoleArn": self.role_arn,
+            "RoleSessionName": self.role_session_name,
+            "DurationSeconds": self.duration_seconds,
+            "Policy": self.policy or None,
+        }
+        return canonical_query(flatten(known | more))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssumeRole(Role):
+    """Credentials of a role that is assumed with other credentials.
+
+    :param base: where the others come from.
+    """
+
+    base: Source
+    external_id: str | None = field(default=None, repr=False)
+
+    def fetch(self, clock: Clock) -> Conversation[Fetched]:
+        """Ask STS, signed as the vendor's own client does: version 3 of the signature, parameters in the query."""
+        base = (yield from self.base.fetch(clock)).credentials
+        # As it is in the query too, which the library that sends it may log.
+        secrets = secrets_of(base, self.external_id, percent_encode(self.external_id or ""))
+        yield Mask(secrets)
+        reply = yield self._request(base, clock)
+        return credentials_from(reply, "AssumeRole", secrets, inside="Credentials")
+
+    def _request(self, base: Credentials, clock: Clock) -> Send:
+        signature = Signature("AssumeRole", iso_date(int(clock.time())), uuid.uuid4().hex, base, VERSION)
+        query = self._parameters(ExternalId=self.external_id or None)
+        return request(f"{endpoint(self.region, self.vpc)}?{query}", method="POST", signature=signature)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssumeRoleWithOIDC(Role):
+    """Credentials of a role that is assumed with the token of an OIDC identity provider.
+
+    :param oidc_token_file: path of the file with the token, which is read at every fetch: somebody renews it.
+    :param file_named: what error texts call the setting that names the file.
+    """
+
+    oidc_provider_arn: str
+    oidc_token_file: str
+    file_named: str = "extra 'oidc_token_file'"
+
+    def fetch(self, clock: Clock) -> Conversation[Fetched]:
+        """Ask STS, unsigned, with the token in the body: proxies and servers log queries."""
+        token = self._token((yield ReadFile(self.oidc_token_file, MAX_TOKEN_BYTES)))
+        if isinstance(token, str):
+            raise ConfigurationError(f"{self.file_named} {self.oidc_token_file!r} {token}.")
+        yield Mask((token,))
+        reply = yield self._request(token, clock)
+        return credentials_from(reply, "AssumeRoleWithOIDC", (token,), inside="Credentials")
+
+    @staticmethod
+    def _token(read: Reply) -> Secret | str:
+        """Return the token, or what is wrong with the file."""
+        if isinstance(read, OSError):
+            return f"cannot be read: {read.strerror}"
+        assert isinstance(read, Content)
+        text = read.content.decode("utf-8", "replace").strip()
+        if len(read.content) > MAX_TOKEN_BYTES:
+            return f"is longer than {MAX_TOKEN_BYTES // 1024} KiB"
+        if len(text.splitlines()) > 1:
+            return "has more than one line"
+        return what_is_wrong(text) or Secret(text)
+
+    def _request(self, token: Secret, clock: Clock) -> Send:
+        query = canonical_query(
+            {
+                "Action": "AssumeRoleWithOIDC",
+                "Format": "JSON",
+                "Timestamp": iso_date(int(clock.time())),
+                "Version": VERSION,
+            }
+        )
+        body = self._parameters(OIDCProviderArn=self.oidc_provider_arn, OIDCToken=token.reveal())
+        return request(f"{endpoint(self.region, self.vpc)}?{query}", method="POST", headers=FORM, body=body.encode())
+
+
+def endpoint(region: str | None, vpc: bool | None) -> str:
+    """Return the address of STS. By its form it is a host of Alibaba Cloud over TLS, or an emulator on loopback.
+
+    :raises ConfigurationError: if the region cannot be one.
+    """
+    if emulated := emulator():
+        return emulated
+    region = (region or os.environ.get("ALIBABA_CLOUD_STS_REGION") or "").lower()
+    if not region:
+        return "https://sts.aliyuncs.com/"
+    if vpc is None:
+        vpc = os.environ.get("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED", "").lower() == "true"
+    try:
+        return f"https://sts{'-vpc' if vpc else ''}.{check_region(region)}.aliyuncs.com/"
+    except ConfigurationError as error:
+        raise ConfigurationError(f"The region of STS (ALIBABA_CLOUD_STS_REGION) cannot be used: {error}") from None
