@@ -61,7 +61,7 @@ class InstanceMetadata:
         if not role:
             role = text_from((yield _ask("", secrets)), ACTION)
         if not ROLE_NAME.fullmatch(role):
-            raise AuthenticationError("the name of the machine's role is none", action=ACTION)
+            raise AuthenticationError("the name of the machine's role has odd characters in it", action=ACTION)
         return credentials_from((yield _ask(role, secrets)), ACTION, secrets)
 
 

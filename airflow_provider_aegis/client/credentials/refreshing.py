@@ -4,9 +4,9 @@ From :data:`EARLY` before they expire one caller refreshes them, while the other
 that fails then is tried again a little later. From :data:`LATE` on, or where the service has refused those at hand,
 everybody waits for the refresh and is given what came of it, credentials or an error.
 
-One fetch is under way at a time in a process: a caller in another thread or on another event loop joins it. Only the
-thread that fetches never waits for itself: a signal handler may interrupt it, or a blocking call be made on the thread
-of the event loop. Such a caller fetches for itself.
+One fetch is under way at a time in a process: a caller in another thread or on another event loop joins it. Only a
+blocking caller on the very thread that fetches cannot wait, as a signal handler, or blocking code on an event loop: it
+fetches for itself.
 """
 
 from __future__ import annotations
@@ -66,6 +66,12 @@ class RefreshingCredentials:
             return None
         return kept.credentials if now < kept.fresh_until or self._under_way else None
 
+    def _fresh(self) -> Credentials | None:
+        """Return the credentials at hand if it is too early to refresh them."""
+        kept = self._kept
+        fresh = kept and kept.credentials != self._refused and self._clock.monotonic() < kept.fresh_until
+        return kept.credentials if kept and fresh else None
+
     def get(self, refused: Credentials | None = None) -> Conversation[Credentials]:
         """Return credentials that are good for a while.
 
@@ -92,7 +98,8 @@ class RefreshingCredentials:
         """Fetch, and give those that joined what came of it."""
         outcome: Credentials | Exception | None = None
         try:
-            outcome = credentials = yield from self._obtain()
+            # Another caller may have fetched since this one looked.
+            outcome = credentials = self._fresh() or (yield from self._obtain())
             return credentials
         except (SecurityCenterError, ConfigurationError) as error:
             outcome = copy.copy(error)

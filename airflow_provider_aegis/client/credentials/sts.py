@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,7 +53,7 @@ class Role:
         """The number of the account that the role belongs to."""
         return f"account {self.role_arn.split(':')[3]}"
 
-    def _parameters(self, **more: str | None) -> str:
+    def _parameters(self, **more: str | Secret | None) -> str:
         """Return the parameters of an action, as they are in a query and in a form."""
         known: dict[str, Any] = {
             "RoleArn": self.role_arn,
@@ -60,7 +61,10 @@ class Role:
             "DurationSeconds": self.duration_seconds,
             "Policy": self.policy or None,
         }
-        return canonical_query(flatten(known | more))
+        encoded = _encode(known | more)
+        if isinstance(encoded, ConfigurationError):
+            raise encoded
+        return encoded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +135,16 @@ class AssumeRoleWithOIDC(Role):
                 "Version": VERSION,
             }
         )
-        body = self._parameters(OIDCProviderArn=self.oidc_provider_arn, OIDCToken=token.reveal())
+        body = self._parameters(OIDCProviderArn=self.oidc_provider_arn, OIDCToken=token)
         return request(f"{endpoint(self.region, self.vpc)}?{query}", method="POST", headers=FORM, body=body.encode())
+
+
+def _encode(parameters: Mapping[str, Any]) -> str | ConfigurationError:
+    plain = {name: value.reveal() if isinstance(value, Secret) else value for name, value in parameters.items()}
+    try:
+        return canonical_query(flatten(plain))
+    except ConfigurationError as error:
+        return ConfigurationError(str(error))  # that one was raised through variables with the token
 
 
 def endpoint(region: str | None, vpc: bool | None) -> str:

@@ -156,6 +156,14 @@ def test_a_blocking_call_on_the_thread_of_the_loop_that_fetches_does_not_wait_fo
     assert rig.script.fetches == 2
 
 
+def test_a_caller_that_looked_before_another_had_fetched_does_not_fetch_again() -> None:
+    rig = make()
+    late = rig.provider._fetch(Fetch())  # it has looked, and found nothing
+    assert rig.get().access_key_id == "id-1"
+    assert rig.stage.perform(late).access_key_id == "id-1"
+    assert rig.script.fetches == 1
+
+
 def test_a_signal_handler_may_ask_while_its_own_thread_fetches() -> None:
     rig = make()
     rig.script.pause = 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from traceback import TracebackException
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -139,6 +140,17 @@ def test_a_token_is_one_line_of_a_small_file(tmp_path: Path, content: bytes | No
     with pytest.raises(ConfigurationError) as caught:
         fetch(source)
     assert str(caught.value) == f"the setting {source.oidc_token_file!r} {words}."
+
+
+def test_half_a_character_is_refused_and_the_token_is_in_no_variable_of_the_traceback(tmp_path: Path) -> None:
+    for source in (role(policy='{"a": "\ud800"}'), oidc(tmp_path, policy='{"a": "\ud800"}')):
+        with pytest.raises(ConfigurationError, match="half a character") as caught:
+            fetch(source)
+        told = TracebackException.from_exception(caught.value, capture_locals=True)
+        variables = [frame.locals or {} for frame in told.stack if "airflow_provider_aegis" in frame.filename]
+        assert variables
+        assert "base-secret" not in str(variables)
+        assert JWT not in str(variables)
 
 
 def test_a_token_may_be_as_long_as_that(tmp_path: Path) -> None:
