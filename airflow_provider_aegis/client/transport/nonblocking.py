@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import socket
-import ssl
 import weakref
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from airflow_provider_aegis.client.answers import Answer
@@ -33,7 +29,6 @@ from airflow_provider_aegis.client.errors import (
     ConfigurationError,
     NoAnswerError,
     SecurityCenterError,
-    UnreachableError,
     UntrustedEndpointError,
 )
 from airflow_provider_aegis.client.secret import Secret
@@ -41,49 +36,36 @@ from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.signing import Credentials
 from airflow_provider_aegis.client.together import Together
 from airflow_provider_aegis.client.transport import (
-    HEADERS,
-    KEEP_IDLE_SECONDS,
     LEAVES_HTTP,
     MAX_ANSWER_BYTES,
     MAX_ANSWER_SECONDS,
     READ_SIZE,
     TOO_LONG,
-    oversized,
     refused_answer,
     too_slow,
 )
 from airflow_provider_aegis.client.transport.boundary import Boundary, bare
 from airflow_provider_aegis.client.transport.fetches import ajoin, too_late
 from airflow_provider_aegis.client.transport.files import aread_file
-from airflow_provider_aegis.client.transport.names import look_up
-from airflow_provider_aegis.client.transport.proxy import Proxy, proxy_for
+from airflow_provider_aegis.client.transport.session import Session, explain, open_session
 from airflow_provider_aegis.client.transport.tls import aread_tls_context, trust_changed
 
 T = TypeVar("T")
 
 # aiohttp's own time-outs may be so late, and what they say of a connection has to come first.
 SLACK = 1.0
-# How aiohttp words it; it has no class for it.
-OVERSIZED = ("Got more than", "Too many headers")
-
-
-class _NotConnectedError(aiohttp.ClientConnectionError):
-    """No connection came about, for the reason that is its cause."""
-
-
-NOT_SENT = (_NotConnectedError, aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
 class NonblockingTransport:
     """Performs conversations on an event loop.
 
     :param service: where the calls go.
-    :param shared: the connections, shared with everything on this loop that talks to the endpoint.
+    :param session: the connections, shared with everything on this loop that talks to the endpoint.
     """
 
-    def __init__(self, service: Service, shared: _Shared) -> None:
+    def __init__(self, service: Service, session: Session) -> None:
         self._service = service
-        self._shared = shared
+        self._session = session
         self._trusting = not service.endpoint.url.startswith("https:")
 
     async def perform(self, conversation: Conversation[T]) -> T:
@@ -144,16 +126,16 @@ class NonblockingTransport:
     async def _reply_to(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
         if send.direct or not send.url.startswith(self._service.endpoint.url):
             return await self._send_elsewhere(send)
-        shared = self._shared
+        session = self._session
         try:
             if not self._trusting:  # once for each transport, as the files may have changed
-                shared.context = await aread_tls_context(self._service.ca_bundle, send.connect_timeout)
+                session.context = await aread_tls_context(self._service.ca_bundle, send.connect_timeout)
                 self._trusting = True
-            used = shared.context
-            reply = await _fetch(shared, send)
+            used = session.context
+            reply = await _fetch(session, send)
             if isinstance(reply, UntrustedEndpointError):
-                shared.context = await aread_tls_context(self._service.ca_bundle, send.connect_timeout)
-                if shared.context is not used:
+                session.context = await aread_tls_context(self._service.ca_bundle, send.connect_timeout)
+                if session.context is not used:
                     return trust_changed()
             return reply
         except SecurityCenterError as error:
@@ -161,10 +143,10 @@ class NonblockingTransport:
 
     async def _send_elsewhere(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
         try:
-            elsewhere = _open_session(send.url, direct=send.direct)
+            elsewhere = open_session(send.url, direct=send.direct)
         except ConfigurationError as error:
             return error
-        async with elsewhere.session:
+        async with elsewhere.connections:
             try:
                 if send.url.startswith("https:"):
                     elsewhere.context = await aread_tls_context(self._service.ca_bundle, send.connect_timeout)
@@ -178,7 +160,7 @@ async def _obtain(service: Service, refused: Credentials | None) -> Credentials:
         return await transport.perform(service.credentials.get(refused))
 
 
-async def _fetch(shared: _Shared, send: Send) -> Answer | SecurityCenterError:
+async def _fetch(session: Session, send: Send) -> Answer | SecurityCenterError:
     url = URL(send.url, encoded=True)
     headers = dict(send.headers)
     if send.signature:
@@ -190,7 +172,7 @@ async def _fetch(shared: _Shared, send: Send) -> Answer | SecurityCenterError:
             body=send.body,
             content_type=headers.get("content-type"),
         )
-    proxy = shared.proxy
+    proxy = session.proxy
     boundary = Boundary(send, headers.get("authorization", ""), proxy)
     for_proxy = proxy.headers() if proxy else {}
     if for_proxy and url.scheme == "http":  # there is no tunnel that is asked for with them
@@ -200,7 +182,7 @@ async def _fetch(shared: _Shared, send: Send) -> Answer | SecurityCenterError:
     try:
         async with (
             timer,
-            shared.session.request(
+            session.connections.request(
                 send.method,
                 url,
                 headers=headers,
@@ -209,7 +191,7 @@ async def _fetch(shared: _Shared, send: Send) -> Answer | SecurityCenterError:
                 allow_redirects=False,
                 proxy=proxy.address if proxy else None,
                 proxy_headers=for_proxy,
-                ssl=shared.context,
+                ssl=session.context,
                 timeout=_timeouts(send.connect_timeout, send.read_timeout),
             ) as response,
         ):
@@ -220,7 +202,7 @@ async def _fetch(shared: _Shared, send: Send) -> Answer | SecurityCenterError:
     except SecurityCenterError as error:
         return boundary.error(error)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        return boundary.error(too_slow(limit) if timer.expired() else _explain(error))
+        return boundary.error(too_slow(limit) if timer.expired() else explain(error))
 
 
 @lru_cache(maxsize=16)
@@ -252,82 +234,8 @@ async def _read_body(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(chunks)
 
 
-def _explain(error: Exception) -> SecurityCenterError:
-    """Say of an error whether the request can have arrived."""
-    what = _words_of(error)
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return UntrustedEndpointError(f"TLS could not verify the endpoint: {what}")
-    if isinstance(error, NOT_SENT):
-        return UnreachableError(f"no connection came about: {what}")
-    if any(words in what for words in OVERSIZED):
-        return oversized(what)
-    return NoAnswerError(f"the request was sent and no answer came back: {what}")
-
-
-class _Connector(aiohttp.TCPConnector):
-    """Says of what it raises that nothing was sent, also where a proxy does not open a tunnel."""
-
-    async def connect(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return await super().connect(*args, **kwargs)
-        except NOT_SENT:
-            raise
-        except (aiohttp.ClientError, OSError) as error:
-            raise _NotConnectedError from error
-
-
-class _Resolver(AbstractResolver):
-    """Looks names up outside of the loop's own few threads, for which a loop that ends would wait."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
-        return [
-            ResolveResult(hostname=host, host=address[0], port=port, family=kind, proto=proto, flags=numeric)
-            for kind, _, proto, _, address in await asyncio.wrap_future(look_up(host, port, family))
-        ]
-
-    async def close(self) -> None:
-        """Do nothing: no look-up can be broken off."""
-
-
-def _words_of(error: Exception) -> str:
-    """Return aiohttp's words without the bytes that it quotes, which are the endpoint's."""
-    match error:
-        case _NotConnectedError(__cause__=Exception() as cause):
-            return _words_of(cause)
-        case aiohttp.ConnectionTimeoutError():  # its own text has the address that is asked for
-            return "timed out"
-        case aiohttp.ClientConnectorError():  # its own text shows the TLS settings as an object
-            return f"{error.host}:{error.port}: {_words_of(error.os_error)}"
-        case aiohttp.ClientHttpProxyError():
-            return f"the proxy answered {error.status} {error.message}"
-        case aiohttp.ClientResponseError():
-            return error.message.partition(":")[0]
-        case aiohttp.ServerDisconnectedError():
-            return "the endpoint closed the connection"
-        case TimeoutError() if not str(error):
-            return "timed out"
-    return str(error) or type(error).__name__
-
-
-@dataclass(slots=True)
-class _Shared:
-    """Connections to one endpoint.
-
-    :param proxy: the proxy that the environment names for it.
-    :param context: the TLS settings of connections that are opened from now on.
-    """
-
-    session: aiohttp.ClientSession
-    proxy: Proxy | None
-    context: ssl.SSLContext | bool = True
-    users: int = 0
-
-
 _fetches: Together[Credentials] = Together()
-_loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str | None], _Shared]] = (
+_loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str | None], Session]] = (
     weakref.WeakKeyDictionary()
 )
 
@@ -339,28 +247,15 @@ async def open_transport(service: Service) -> AsyncIterator[NonblockingTransport
     sessions = _loops.setdefault(loop, {})
     key = (service.endpoint.url, service.ca_bundle)
     if key not in sessions:
-        sessions[key] = _open_session(service.endpoint.url)
-    shared = sessions[key]
-    shared.users += 1
+        sessions[key] = open_session(service.endpoint.url)
+    session = sessions[key]
+    session.users += 1
     try:
-        yield NonblockingTransport(service, shared)
+        yield NonblockingTransport(service, session)
     finally:
-        shared.users -= 1
-        if not shared.users:
+        session.users -= 1
+        if not session.users:
             del sessions[key]
             if not sessions:
                 _loops.pop(loop, None)
-            await shared.session.close()
-
-
-def _open_session(url: str, *, direct: bool = False) -> _Shared:
-    # aiohttp's own reading of the environment would also look for a netrc, and refuse a call that has one.
-    proxy = None if direct else proxy_for(url)
-    session = aiohttp.ClientSession(
-        connector=_Connector(resolver=_Resolver(), keepalive_timeout=KEEP_IDLE_SECONDS, limit=0),
-        headers=HEADERS,
-        auto_decompress=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=False,
-    )
-    return _Shared(session, proxy)
+            await session.connections.close()

@@ -71,7 +71,7 @@ def test_many_who_come_at_once_open_one_session() -> None:
 
         async def join() -> None:
             async with open_transport(service) as transport:
-                sessions.add(id(transport._shared.session))
+                sessions.add(id(transport._session))
                 await inside.wait()
 
         await asyncio.gather(*(join() for _ in range(50)))
@@ -101,7 +101,7 @@ def test_another_endpoint_or_another_ca_bundle_is_another_session(certificate: P
 
     async def run() -> None:
         async with open_transport(services[0]) as a, open_transport(services[1]) as b, open_transport(services[2]) as c:
-            assert len({id(transport._shared.session) for transport in (a, b, c)}) == 3
+            assert len({id(transport._session) for transport in (a, b, c)}) == 3
 
     asyncio.run(run())
 

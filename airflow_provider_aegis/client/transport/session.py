@@ -1,0 +1,123 @@
+"""One aiohttp session for an endpoint: its connections, and what its errors mean."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from airflow_provider_aegis.client.errors import (
+    NoAnswerError,
+    SecurityCenterError,
+    UnreachableError,
+    UntrustedEndpointError,
+)
+from airflow_provider_aegis.client.transport import HEADERS, KEEP_IDLE_SECONDS, oversized
+from airflow_provider_aegis.client.transport.names import look_up
+from airflow_provider_aegis.client.transport.proxy import Proxy, proxy_for
+
+# How aiohttp words it; it has no class for it.
+OVERSIZED = ("Got more than", "Too many headers")
+
+
+class _NotConnectedError(aiohttp.ClientConnectionError):
+    """No connection came about, for the reason that is its cause."""
+
+
+NOT_SENT = (_NotConnectedError, aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+
+
+@dataclass(slots=True)
+class Session:
+    """Connections to one endpoint.
+
+    :param proxy: the proxy that the environment names for it.
+    :param context: the TLS settings of connections that are opened from now on.
+    """
+
+    connections: aiohttp.ClientSession
+    proxy: Proxy | None
+    context: ssl.SSLContext | bool = True
+    users: int = 0
+
+
+def open_session(url: str, *, direct: bool = False) -> Session:
+    """Open a session, which connects when it is first used.
+
+    :param direct: not through the proxy that the environment may name.
+    """
+    # aiohttp's own reading of the environment would also look for a netrc, and refuse a call that has one.
+    proxy = None if direct else proxy_for(url)
+    connections = aiohttp.ClientSession(
+        connector=_Connector(resolver=_Resolver(), keepalive_timeout=KEEP_IDLE_SECONDS, limit=0),
+        headers=HEADERS,
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+    )
+    return Session(connections, proxy)
+
+
+def explain(error: Exception) -> SecurityCenterError:
+    """Say of an error whether the request can have arrived."""
+    what = _words_of(error)
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return UntrustedEndpointError(f"TLS could not verify the endpoint: {what}")
+    if isinstance(error, NOT_SENT):
+        return UnreachableError(f"no connection came about: {what}")
+    if any(words in what for words in OVERSIZED):
+        return oversized(what)
+    return NoAnswerError(f"the request was sent and no answer came back: {what}")
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Says of what it raises that nothing was sent, also where a proxy does not open a tunnel."""
+
+    async def connect(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await super().connect(*args, **kwargs)
+        except NOT_SENT:
+            raise
+        except (aiohttp.ClientError, OSError) as error:
+            raise _NotConnectedError from error
+
+
+class _Resolver(AbstractResolver):
+    """Looks names up outside of the loop's own few threads, for which a loop that ends would wait."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        return [
+            ResolveResult(hostname=host, host=address[0], port=port, family=kind, proto=proto, flags=numeric)
+            for kind, _, proto, _, address in await asyncio.wrap_future(look_up(host, port, family))
+        ]
+
+    async def close(self) -> None:
+        """Do nothing: no look-up can be broken off."""
+
+
+def _words_of(error: Exception) -> str:
+    """Return aiohttp's words without the bytes that it quotes, which are the endpoint's."""
+    match error:
+        case _NotConnectedError(__cause__=Exception() as cause):
+            return _words_of(cause)
+        case aiohttp.ConnectionTimeoutError():  # its own text has the address that is asked for
+            return "timed out"
+        case aiohttp.ClientConnectorError():  # its own text shows the TLS settings as an object
+            return f"{error.host}:{error.port}: {_words_of(error.os_error)}"
+        case aiohttp.ClientHttpProxyError():
+            return f"the proxy answered {error.status} {error.message}"
+        case aiohttp.ClientResponseError():
+            return error.message.partition(":")[0]
+        case aiohttp.ServerDisconnectedError():
+            return "the endpoint closed the connection"
+        case TimeoutError() if not str(error):
+            return "timed out"
+    return str(error) or type(error).__name__
