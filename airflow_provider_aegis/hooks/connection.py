@@ -58,9 +58,7 @@ def _seconds(most: float) -> dict[str, Any]:
 
 FIELDS: tuple[Field, ...] = (
     Field(
-        name="login",
-        label="AccessKey ID",
-        description="The AccessKey ID of a RAM user, of temporary credentials, or of what assumes a role.",
+        name="login", label="AccessKey ID", description="The AccessKey ID of a RAM user or of temporary credentials."
     ),
     Field(name="password", label="AccessKey secret", description="The secret that belongs to the AccessKey ID."),
     Field(
@@ -107,11 +105,7 @@ FIELDS: tuple[Field, ...] = (
         description="ram_role_arn, oidc_role_arn: how long a session lasts, up to what the role allows. Default: 3600.",
         schema={"type": ["number", "null"], "minimum": 900, "maximum": 43200},
     ),
-    Field(
-        name="external_id",
-        label="External ID",
-        description="ram_role_arn: the external ID that the role's trust policy asks for.",
-    ),
+    Field(name="external_id", label="External ID", description="ram_role_arn: what the role's trust policy asks for."),
     Field(
         name="policy",
         label="Session policy",
