@@ -30,9 +30,9 @@ from airflow_provider_aegis.client.errors import (
     ThrottledError,
 )
 from airflow_provider_aegis.client.operations import Call
+from airflow_provider_aegis.client.rate_limit import Priority, RateLimiter, Turn, limiter_of
 from airflow_provider_aegis.client.service import Service
 from airflow_provider_aegis.client.signing import Credentials, iso_date
-from airflow_provider_aegis.client.throttle import Budget, shared_budget
 
 MAX_ATTEMPTS = 5
 FIRST_BACKOFF = 0.5
@@ -48,10 +48,13 @@ clock_offsets: dict[str, float] = {}
 seen_offsets: dict[str, float] = {}
 
 
-def exchange(service: Service, call: Call, *, deadline: float | None = None) -> Conversation[dict[str, Any]]:
+def exchange(
+    service: Service, call: Call, *, deadline: float | None = None, priority: Priority = Priority.CALL
+) -> Conversation[dict[str, Any]]:
     """Make one call and return the answer's payload.
 
     :param deadline: monotonic seconds of the service's clock after which nothing is tried any more.
+    :param priority: which calls go before this one; an urgent operation is urgent in any case.
     :return: the JSON object of the answer, unchanged.
     :raises SecurityCenterError: as the answer says. A write of which it is open whether it arrived is not sent again
         and raises :class:`OutcomeUnknownError`.
@@ -60,16 +63,12 @@ def exchange(service: Service, call: Call, *, deadline: float | None = None) -> 
     attempts = _Attempts()
     error: SecurityCenterError | None = None
     credentials: Credentials | None = None
+    limiter = limiter_of(service)
+    turn = limiter.turn(Priority.URGENT if call.operation.urgent else priority)
     while True:
         refused = credentials if isinstance(error, ExpiredTokenError) else None
         credentials = yield from _authenticate(service, call, refused, attempts, deadline)
-        budget = shared_budget(
-            account=service.credentials.account,
-            endpoint=service.endpoint.host,
-            ceiling=service.max_requests_per_second,
-            now=service.clock.monotonic,
-        )
-        yield from _await_turn(service, budget, deadline, error, call)
+        yield from _await_turn(service, limiter, turn, deadline, error, call)
         reply = yield _send(service, call, url, credentials, deadline)
         attempts.number += 1
         offset = _offset(service, reply)
@@ -80,10 +79,10 @@ def exchange(service: Service, call: Call, *, deadline: float | None = None) -> 
         except SecurityCenterError as caught:
             error = caught
         else:
-            budget.answered()
+            limiter.answered()
             return payload
         if isinstance(error, ThrottledError):
-            budget.throttled(min(error.retry_after or 0, LONGEST_RETRY_AFTER))
+            limiter.throttled(min(error.retry_after or 0, LONGEST_RETRY_AFTER))
         delay = _next_delay(service, call, error, attempts, offset, deadline)
         if delay > 0:
             yield Sleep(delay)
@@ -116,16 +115,24 @@ def _authenticate(
 
 
 def _await_turn(
-    service: Service, budget: Budget, deadline: float | None, error: SecurityCenterError | None, call: Call
+    service: Service,
+    limiter: RateLimiter,
+    turn: Turn,
+    deadline: float | None,
+    error: SecurityCenterError | None,
+    call: Call,
 ) -> Conversation[None]:
-    """Wait until the budget has a place for a request."""
-    while True:
-        wait = budget.reserve()
-        _check_time(service, wait, deadline, error, call)
-        if wait > 0:
-            yield Sleep(wait)
-        if not budget.closed:  # else another call was throttled while this one slept
-            return
+    """Wait until the rate limiter lets a request go."""
+    _check_time(service, 0.0, deadline, error, call)
+    try:
+        while wait := limiter.reserve(turn):
+            late = deadline is not None and service.clock.monotonic() + wait >= deadline
+            if late and turn[0] is Priority.URGENT:
+                return  # the service may refuse it; to wait is to give up
+            _check_time(service, wait, deadline, error, call)
+            yield Sleep(limiter.nap(wait))
+    finally:
+        limiter.leave(turn)
 
 
 def _left(service: Service, deadline: float | None) -> float:

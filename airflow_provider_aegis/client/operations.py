@@ -29,12 +29,14 @@ class Operation:
     :param reads: whether it changes nothing.
     :param repeatable: whether it may be sent again when it is open whether the first one arrived.
     :param items: name of the list in an answer that comes in pages.
+    :param urgent: whether it goes before all other calls of the process.
     """
 
     name: str
     reads: bool
     repeatable: bool
     items: str | None = None
+    urgent: bool = False
 
     @property
     def wire_form(self) -> WireForm:
@@ -61,7 +63,7 @@ OPERATIONS: dict[str, Operation] = {
         _read("DescribeOnceTaskLeafRecordPage", items="OnceTasks"),
         _read("ListUnfinishedOnceTask"),
         # Cancelling what is cancelled changes nothing, so it is the one write that may be sent twice.
-        Operation("CancelOnceTask", reads=False, repeatable=True),
+        Operation("CancelOnceTask", reads=False, repeatable=True, urgent=True),
         Operation("CreateVirusScanOnceTask", reads=False, repeatable=False),
     )
 }

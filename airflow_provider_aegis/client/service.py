@@ -19,6 +19,8 @@ JITTER = random.SystemRandom()
 class Service:
     """Everything that calls to one Security Center need to know.
 
+    :param conn_id: the connection that says all this.
+    :param read_at: when it was read, seconds of the process's monotonic clock.
     :param connect_timeout: seconds to wait for a connection.
     :param read_timeout: seconds to wait for the next bytes of an answer.
     :param ca_bundle: path of a file with further certificate authorities to trust.
@@ -30,6 +32,8 @@ class Service:
 
     endpoint: Endpoint
     credentials: CredentialsProvider
+    conn_id: str = ""
+    read_at: float = field(default_factory=time.monotonic)
     connect_timeout: float = 5.0
     read_timeout: float = 10.0
     ca_bundle: str | None = None

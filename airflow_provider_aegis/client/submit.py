@@ -43,6 +43,7 @@ from airflow_provider_aegis.client.find_submitted import (
 )
 from airflow_provider_aegis.client.once_task import OnceTaskResult, cancel_once_task, started_id
 from airflow_provider_aegis.client.operations import Call
+from airflow_provider_aegis.client.rate_limit import Priority
 from airflow_provider_aegis.client.service import Service
 
 SHORTEST_VACANCY_DELAY_SECONDS = 1.0
@@ -153,7 +154,7 @@ def await_vacancy(service: Service, request: Call, *, first_delay: float, deadli
                 return False
         yield Sleep(delay)
         try:
-            payload = yield from exchange(service, last_of_kind(request), deadline=deadline)
+            payload = yield from exchange(service, last_of_kind(request), deadline=deadline, priority=Priority.POLL)
         except SecurityCenterError as error:
             if not error.transient:
                 raise

@@ -13,6 +13,7 @@ from airflow_provider_aegis.client.exchange import Conversation, Sleep, exchange
 from airflow_provider_aegis.client.once_task import OnceTaskResult, Phase
 from airflow_provider_aegis.client.operations import Call
 from airflow_provider_aegis.client.pace import Pace, Sample
+from airflow_provider_aegis.client.rate_limit import Priority
 from airflow_provider_aegis.client.service import Service
 
 # How long the read after the deadline may take: the task may have ended just before.
@@ -160,7 +161,8 @@ def watch(
         if last:
             until = clock.monotonic() + LAST_READ_SECONDS
         try:
-            payload = yield from exchange(service, call, deadline=until)
+            priority = Priority.URGENT if last else Priority.POLL
+            payload = yield from exchange(service, call, deadline=until, priority=priority)
         except SecurityCenterError as caught:
             if not (caught.transient or ride_out_all):
                 raise

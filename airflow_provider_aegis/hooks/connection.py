@@ -249,6 +249,7 @@ def _parse(conn: AirflowConnection, region: str | None) -> Service:
     endpoint = resolve_endpoint(region=region, host=host, port=port)
     plane = resolve_endpoint(region=region, host=None) if region else endpoint
     return Service(
+        conn_id=str(conn.conn_id),
         endpoint=endpoint,
         credentials=credentials_of(
             {**values, "login": login, "password": password},

@@ -24,6 +24,7 @@ from airflow_provider_aegis.client.errors import SecurityCenterError
 from airflow_provider_aegis.client.exchange import exchange
 from airflow_provider_aegis.client.once_task import OnceTaskResult, get_once_task_result_info
 from airflow_provider_aegis.client.pace import Pace, Sample
+from airflow_provider_aegis.client.rate_limit import Priority
 from airflow_provider_aegis.client.watch import DEFAULT_UNKNOWN_GRACE, LAST_READ_SECONDS, Ending, Outcome, Watcher
 from airflow_provider_aegis.exceptions import bad_ending, read_event
 from airflow_provider_aegis.hooks.connection import CONN_NAME
@@ -132,7 +133,7 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
         # As in the triggerer, the read at the deadline has a little time of its own: the scan may just have ended.
         until = service.clock.monotonic() + max(self._deadline - now, LAST_READ_SECONDS)
         try:
-            payload = self.hook.perform(exchange(service, call, deadline=until))
+            payload = self.hook.perform(exchange(service, call, deadline=until, priority=Priority.POLL))
         except SecurityCenterError as error:
             if not (error.transient or self.silent_fail):
                 return PokeReturnValue(True, self._conclude(context, Ending(Outcome.ERROR, error=error)))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_provider_aegis.client import exchange as conversations
-from airflow_provider_aegis.client import throttle
+from airflow_provider_aegis.client import rate_limit
 from airflow_provider_aegis.client.answers import Answer, read_answer
 from airflow_provider_aegis.client.errors import ConfigurationError, ConflictError, SecurityCenterError, from_dict
 from airflow_provider_aegis.client.exchange import Conversation, exchange
@@ -44,7 +44,7 @@ def fuzz(data: bytes) -> None:
         check_error(error)
     else:
         read_payload(payload)
-    for memory in (conversations.clock_offsets, conversations.seen_offsets, throttle._budgets):
+    for memory in (conversations.clock_offsets, conversations.seen_offsets, rate_limit._limiters):
         memory.clear()
     stage = Stage(service(), [reply] * MOST_REQUESTS)
     try:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_provider_aegis.client import exchange, find_submitted, submit, throttle
+from airflow_provider_aegis.client import exchange, find_submitted, rate_limit, submit
 from airflow_provider_aegis.emulator import Emulator
 from tests.unit.airflow_task import FakeTask
 
@@ -34,4 +34,4 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(submit, "SHORTEST_VACANCY_DELAY_SECONDS", 0.02)
     exchange.clock_offsets.clear()
     exchange.seen_offsets.clear()
-    throttle._budgets.clear()
+    rate_limit._limiters.clear()

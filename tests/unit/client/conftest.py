@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_aegis.client import exchange, throttle
+from airflow_provider_aegis.client import exchange, rate_limit
 
 
 @pytest.fixture(autouse=True)
@@ -13,5 +13,5 @@ def _impatient() -> None:
 @pytest.fixture(autouse=True)
 def _forget_what_the_process_learnt() -> None:
     """Clock offsets and request budgets outlive a call; no test may see those of another."""
-    for memory in (exchange.clock_offsets, exchange.seen_offsets, throttle._budgets):
+    for memory in (exchange.clock_offsets, exchange.seen_offsets, rate_limit._limiters):
         memory.clear()

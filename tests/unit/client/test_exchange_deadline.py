@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aegis.client import throttle
+from airflow_provider_aegis.client import rate_limit
 from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.errors import (
     DeadlineExceededError,
@@ -67,7 +67,7 @@ def test_whose_turn_comes_after_the_deadline_sends_nothing() -> None:
 @patiently
 @given(seed=st.integers(), deadline=st.floats(0.2, 40), replies=st.lists(st.sampled_from([BROKEN, throttled(9000)])))
 def test_a_call_is_over_by_its_deadline(seed: int, deadline: float, replies: list[Answer]) -> None:
-    throttle._budgets.clear()
+    rate_limit._limiters.clear()
     it = stage(*replies, *[OK] * 5, rng=random.Random(seed), max_requests_per_second=5.0)
     with contextlib.suppress(SecurityCenterError):
         it.perform(exchange(it.service, READ, deadline=deadline))

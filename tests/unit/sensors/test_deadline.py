@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowSensorTimeout
 
 from airflow_provider_aegis.client.exchange import exchange
 from airflow_provider_aegis.client.pace import Sample
+from airflow_provider_aegis.client.rate_limit import Priority
 from airflow_provider_aegis.client.watch import LAST_READ_SECONDS
 from airflow_provider_aegis.emulator import Emulator, Fault
 from airflow_provider_aegis.sensors import once_task
@@ -26,10 +27,10 @@ def allowed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that each read of the sensor may take."""
     seconds: list[float] = []
 
-    def note(service: Any, call: Any, *, deadline: float | None = None) -> Any:
+    def note(service: Any, call: Any, *, deadline: float | None = None, priority: Priority = Priority.CALL) -> Any:
         assert deadline is not None
         seconds.append(deadline - service.clock.monotonic())
-        return exchange(service, call, deadline=deadline)
+        return exchange(service, call, deadline=deadline, priority=priority)
 
     monkeypatch.setattr(once_task, "exchange", note)
     return seconds
@@ -87,7 +88,7 @@ def test_the_deferred_wait_ends_when_the_timeout_has_passed_since_the_first_read
     handed: list[float] = []
     make_trigger = once_task.AegisOnceTaskSensor._trigger
 
-    def note(self: Any, deadline: float) -> Any:
+    def note(self: Any, deadline: float, priority: Priority = Priority.CALL) -> Any:
         handed.append(deadline - self._began)
         return make_trigger(self, deadline)
 
