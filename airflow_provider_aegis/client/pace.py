@@ -17,6 +17,8 @@ FAR = 0.25
 MARGIN = 0.05
 # Tasks that began together drift apart.
 JITTER = 0.1
+# Beyond it, every second one of the older half is dropped.
+MOST_SAMPLES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,19 @@ class Pace:
         far = left >= 2 * self.floor
         nap = min(left * FAR, samples[-1].elapsed * TRUST) if far else left * (1 + MARGIN)
         return min(self.ceiling, max(self.floor, nap))
+
+
+def remember(samples: list[Sample], sample: Sample) -> None:
+    """Add a sample, and keep no more than an estimate needs: of a wait of weeks as many as of one of hours.
+
+    :param samples: what was seen, oldest first; changed in place.
+    """
+    standing = len(samples) > 1 and samples[-2].progress == samples[-1].progress == sample.progress
+    if standing:
+        samples.pop()  # of progress that stands still the first and the last sample say all
+    samples.append(sample)
+    if len(samples) > MOST_SAMPLES:
+        del samples[1 : MOST_SAMPLES // 2 : 2]
 
 
 def time_left(samples: Sequence[Sample]) -> float | None:

@@ -12,7 +12,7 @@ from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCen
 from airflow_provider_aegis.client.exchange import Conversation, Sleep, exchange
 from airflow_provider_aegis.client.once_task import OnceTaskResult, Phase
 from airflow_provider_aegis.client.operations import Call
-from airflow_provider_aegis.client.pace import Pace, Sample
+from airflow_provider_aegis.client.pace import Pace, Sample, remember
 from airflow_provider_aegis.client.rate_limit import Priority
 from airflow_provider_aegis.client.service import Service
 
@@ -172,7 +172,7 @@ def watch(
             error = None
             if outcome := watcher.judge(payload, clock.monotonic()):
                 return Ending(outcome, payload)
-            samples.append(Sample(clock.monotonic() - began, OnceTaskResult(payload).progress))
+            remember(samples, Sample(clock.monotonic() - began, OnceTaskResult(payload).progress))
         if last:
             return Ending(Outcome.DEADLINE, payload, error)
         delay = pace.next_delay(samples, service.rng.random())

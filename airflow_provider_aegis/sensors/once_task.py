@@ -23,7 +23,7 @@ from airflow_provider_aegis.client.arguments import as_seconds
 from airflow_provider_aegis.client.errors import SecurityCenterError
 from airflow_provider_aegis.client.exchange import exchange
 from airflow_provider_aegis.client.once_task import OnceTaskResult, get_once_task_result_info
-from airflow_provider_aegis.client.pace import Pace, Sample
+from airflow_provider_aegis.client.pace import Pace, Sample, remember
 from airflow_provider_aegis.client.rate_limit import Priority
 from airflow_provider_aegis.client.watch import DEFAULT_UNKNOWN_GRACE, LAST_READ_SECONDS, Ending, Outcome, Watcher
 from airflow_provider_aegis.exceptions import bad_ending, read_event
@@ -142,7 +142,7 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
             return False
         if outcome := self._watcher.judge(payload, now):
             return PokeReturnValue(True, self._conclude(context, Ending(outcome, payload)))
-        self._samples.append(Sample(now - self._began, OnceTaskResult(payload).progress))
+        remember(self._samples, Sample(now - self._began, OnceTaskResult(payload).progress))
         self._store_memory()
         self._show_change(context, payload=payload)
         return False

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import mean
 
-from airflow_provider_aegis.client.pace import Pace, Sample
+from airflow_provider_aegis.client.pace import Pace, Sample, remember
 
 FIXED = 30.0
 FIRST = 10.0
@@ -98,7 +98,7 @@ def ours(pace: Pace, shape: str) -> Figures:
         samples = [Sample(0.0, 0.0)]
         now, count = FIRST, 1
         while now < length:
-            samples.append(Sample(now, told(now / length)))
+            remember(samples, Sample(now, told(now / length)))
             now += pace.next_delay(samples, rng.random())
             count += 1
         requests.append(count)

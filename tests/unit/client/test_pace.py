@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from airflow_provider_aegis.client.pace import JITTER, Pace, Sample, time_left
+from airflow_provider_aegis.client.pace import JITTER, MOST_SAMPLES, Pace, Sample, remember, time_left
 from tests.benchmarks import pace as simulation
 
 PACE = Pace(30.0, 300.0)
@@ -69,3 +69,19 @@ def test_no_delay_is_ever_outside_of_floor_and_ceiling() -> None:
         ]
         delay = PACE.next_delay(samples(*points), rng.random())
         assert 30 <= delay <= 300
+
+
+def test_a_wait_of_weeks_remembers_no_more_than_one_of_hours() -> None:
+    samples: list[Sample] = [Sample(0.0, 0.0)]
+    for poll in range(1, 40_000):
+        remember(samples, Sample(30.0 * poll, poll / 100_000))
+        assert len(samples) <= MOST_SAMPLES
+    assert time_left(samples) == pytest.approx(30.0 * 60_000, rel=0.02)
+
+
+def test_progress_that_stands_still_is_remembered_by_its_first_and_last_sample() -> None:
+    samples: list[Sample] = [Sample(0.0, 0.0), Sample(10.0, 0.5)]
+    for poll in range(1, 1000):
+        remember(samples, Sample(10.0 + poll, 0.5))
+    remember(samples, Sample(2000.0, 0.75))
+    assert samples == [Sample(0.0, 0.0), Sample(10.0, 0.5), Sample(1009.0, 0.5), Sample(2000.0, 0.75)]
