@@ -19,8 +19,9 @@ from tests.unit.client.credentials_services import BASE, serving
 
 from .api import until
 from .canary.canaries import Canaries
-from .canary.dags.aegis_canary import AUTH_TYPES, BAD, DECOY
+from .canary.dags.aegis_canary import AUTH_TYPES, BAD, DECOY, ECHOES, MODES
 from .canary.haystack import Haystack, connections, database, files, found
+from .canary.hostile import hostile
 from .canary.life import REFUSALS, SCANS, Life
 from .canary.wiretap import Wiretap
 from .stack import AirflowStack
@@ -42,7 +43,7 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     folder = tmp_path_factory.mktemp("tokens")
     with Emulator(keys=CANARIES.keys(), seconds=3600, requests_per_second=0, running_limit=100) as sas:
         wiretap = Wiretap(sas)
-        with serving(sas) as services:
+        with serving(sas) as services, hostile() as peers:
             services.noting = True
             env = {
                 "AIRFLOW__CORE__COMPRESS_SERIALIZED_DAGS": "True",
@@ -55,9 +56,10 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
                 "ALIBABA_CLOUD_ACCESS_KEY_ID": "key-chain",
                 "ALIBABA_CLOUD_ACCESS_KEY_SECRET": CANARIES.chain,
                 "HOME": str(folder),
+                "HTTPS_PROXY": peers.proxy_url(CANARIES.proxy),
             }
             with AirflowStack(DAGS, env=env) as stack:
-                life = Life(stack, sas, services, CANARIES, wiretap, folder)
+                life = Life(stack, sas, services, CANARIES, wiretap, peers, folder)
                 life.live()
                 yield life
 
@@ -67,6 +69,7 @@ def haystack(life: Life) -> Haystack:
     """Everything that was written down, the decoy too."""
     run = life.stack.trigger("canary_decoy", {"decoy": GIVEN_AWAY})
     life.stack.wait_task("canary_decoy", run, "decoy", "success")
+    life.stack.wait_task("canary_decoy", run, "careless", "failed")
     until(lambda: GIVEN_AWAY in life.stack.log("canary_decoy", run, "deferred"), 30, lambda: "the decoy's trigger")
     time.sleep(1)  # for what the components have not written yet
     home = life.stack.home
@@ -102,6 +105,7 @@ def test_the_search_finds_what_is_given_away(haystack: Haystack) -> None:
         "api tasks",
         "api log canary_decoy.decoy 1",
         "api log canary_decoy.deferred 1",
+        "file tracked/careless",
     } <= places
     assert [place for place in places if place.startswith("file logs/")]
 
@@ -149,7 +153,7 @@ def test_all_of_it_happened(life: Life, haystack: Haystack) -> None:
     codes = {line.code for line in life.sas.log}
     assert {"InvalidSecurityToken.Expired", "Throttling.User", "ServiceUnavailable", *REFUSALS.values()} <= codes
     for auth_type in (*AUTH_TYPES, *BAD):
-        for mode in ("poke", "deferrable"):
+        for mode in MODES:
             assert f"{auth_type}_{mode}" in haystack["api tasks"]
     assert "DEBUG" in haystack["file triggerer.log"].upper()
     assert haystack["table every trigger.kwargs"].count("once_task_id") >= SCANS / 2
@@ -165,3 +169,22 @@ def test_all_of_it_happened(life: Life, haystack: Haystack) -> None:
     ):
         assert words in logs, words
     assert len(life.sas.cancelled) == 2
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_who_repeats_what_was_sent_was_asked_and_its_errors_were_tracked(
+    mode: str, life: Life, haystack: Haystack
+) -> None:
+    assert f"Basic {base64.b64encode(f'user:{CANARIES.proxy}'.encode()).decode()}" in {
+        request.headers["proxy-authorization"] for request in life.hostile.proxy.requests
+    }
+    assert "407" in haystack[f"api log canary_hostile.proxied_{mode} 1"]
+    assert "did you mean" in haystack[f"api log canary_hostile.misspelt_{mode} 1"]
+    asked = " ".join(request.target for request in life.hostile.endpoint.requests)
+    for echo in ECHOES:
+        assert f"TaskName={echo}&" in asked
+        name = f"echo_{echo}_{mode}"
+        assert ("file tracked/" + name in haystack) == (echo != "success")
+    for name in ("echo_refused", "echo_request_id", "proxied", "misspelt"):
+        assert "self = <Task(AegisOnceTaskSensor)" in haystack[f"file tracked/{name}_{mode}"]
+    assert "***" in haystack[f"api log canary_hostile.echo_denied_{mode} 1"]

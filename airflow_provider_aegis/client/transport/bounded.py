@@ -88,6 +88,8 @@ class _Answer(HTTPResponse):
                 raise HTTPException(LEAVES_HTTP)
             self.headers = self.msg = None  # type: ignore[assignment]  # as they are before anything is read
             super().begin()
+        if self.msg.defects and self.msg.get_payload():  # lines that are no headers, which urllib3 would log
+            raise HTTPException("the head of the answer is malformed")
 
 
 def words_of(error: BaseException) -> str:

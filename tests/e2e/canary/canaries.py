@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_aegis.client.endpoints import CHINA
 from airflow_provider_aegis.emulator import Emulator, Key
 from tests.fakes import revealed
 from tests.unit.client.credentials_services import BASE, OIDC, OIDC_TOKEN, ROLE, CredentialsServices
@@ -31,6 +32,7 @@ class Canaries:
     wrong_oidc: str = field(default_factory=lambda: canary("wrong-oidc"))
     external_id: str = field(default_factory=lambda: canary("external-id"))
     uri: str = field(default_factory=lambda: canary("uri"))
+    proxy: str = field(default_factory=lambda: canary("proxy"))
 
     @property
     def confidential(self) -> set[str]:
@@ -45,10 +47,13 @@ class Canaries:
             "key-chain": Key(self.chain),
         }
 
-    def connections(self, sas: Emulator, services: CredentialsServices, folder: Path) -> dict[str, dict[str, Any]]:
+    def connections(
+        self, sas: Emulator, services: CredentialsServices, folder: Path, *, echo: int
+    ) -> dict[str, dict[str, Any]]:
         """Describe a connection of each kind, good and bad.
 
         :param folder: where tokens are in files.
+        :param echo: port of an endpoint that repeats what it is sent.
         """
         for name, token in (("oidc", OIDC_TOKEN), ("wrong-oidc", self.wrong_oidc)):
             (folder / name).write_text(token)
@@ -65,6 +70,9 @@ class Canaries:
             "ecs_ram_role": (nobody, {"auth_type": "ecs_ram_role"}),
             "credentials_uri": (nobody, uri),
             "default": (nobody, {"auth_type": "default"}),
+            "echo": (sts, {"security_token": self.token}),
+            "proxied": (sts, {"security_token": self.token}),
+            "misspelt": (sts, {"security_token": self.token, "regoin": "cn-shanghai"}),
             "wrong_secret": (("key-access", self.wrong), {}),
             "wrong_token": (sts, {"security_token": self.wrong_token}),
             "wrong_base": ((BASE.access_key_id, self.wrong), role),
@@ -73,12 +81,12 @@ class Canaries:
             "nonsense_metadata": (nobody, {"auth_type": "ecs_ram_role", "role_name": "nonsense"}),
             "nonsense_uri": (nobody, {**uri, "credentials_uri": uri["credentials_uri"].replace("/keys", "/nonsense")}),
         }
+        elsewhere = {"echo": ("http://127.0.0.1", echo), "proxied": (CHINA, None)}
         return {
             name: {
                 "connection_id": name,
                 "conn_type": "aegis",
-                "host": "http://127.0.0.1",
-                "port": sas.port,
+                **dict(zip(("host", "port"), elsewhere.get(name, ("http://127.0.0.1", sas.port)), strict=True)),
                 "login": login or None,
                 "password": password or None,
                 "extra": json.dumps({"region": "cn-shanghai", "max_requests_per_second": 100, **extra}),

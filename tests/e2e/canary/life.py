@@ -18,10 +18,12 @@ from tests.e2e.api import until
 from tests.e2e.stack import AirflowStack
 from tests.fakes import revealed
 from tests.unit.client.credentials_services import BASE, METADATA_TOKEN, OIDC_TOKEN, CredentialsServices, refusal
+from tests.unit.client.transport.echoes import signature_of
 
 from .canaries import Canaries
 from .dags.aegis_canary import AUTH_TYPES, MODES
 from .haystack import keep_fleeting
+from .hostile import Hostile
 from .wiretap import Wiretap
 
 GOOD_NAMES = {f"{auth_type}_{mode}" for auth_type in AUTH_TYPES for mode in MODES}
@@ -58,13 +60,14 @@ class Life:
     services: CredentialsServices
     canaries: Canaries
     wiretap: Wiretap
+    hostile: Hostile
     folder: Path
     said: dict[str, str] = field(default_factory=dict)
     triggerer: set[int] = field(default_factory=set)
 
     def live(self) -> None:
         """Go through all of it."""
-        connections = self.canaries.connections(self.sas, self.services, self.folder)
+        connections = self.canaries.connections(self.sas, self.services, self.folder, echo=self.hostile.port)
         keep_fleeting(self.stack.home / "airflow.db")
         for connection in connections.values():
             self._say("api connections", self.stack.api("POST", "connections", connection))
@@ -72,13 +75,14 @@ class Life:
         self._wait_for_reads(lambda: {dag_id: self.stack.task_states(dag_id, run) for dag_id, run in runs.items()})
         self.triggerer = {self.stack.pid("triggerer"), *processes.descendants(self.stack.pid("triggerer"))}
         self._trouble()
-        runs["canary_failures"] = self.stack.trigger("canary_failures")
+        runs |= {dag_id: self.stack.trigger(dag_id) for dag_id in ("canary_failures", "canary_hostile")}
         for once_task_id in self.sas.running:
             if self.sas.tasks[once_task_id].task_name in GOOD_NAMES:
                 self.sas.finish(once_task_id)
         self._end(runs["canary_ended"])
         self._wait(runs["canary"], "canary", "success")
-        self._wait(runs["canary_failures"], "canary_failures", "failed")
+        for dag_id in ("canary_failures", "canary_hostile"):
+            self._wait(runs[dag_id], dag_id, "failed")
         self._refuse()
         self._wait(runs["canary_refused"], "canary_refused", "failed")
         self._say("api test", self.stack.api("POST", "connections/test", connections["sts"]))
@@ -98,6 +102,7 @@ class Life:
             *(text or "" for keys in handed_out for text in revealed(keys)[1:]),
             *(one.rpartition("Signature=")[2] for one in self.wiretap.authorizations),
             *(one.rpartition("Signature=")[2] for one in self.services.authorizations if one),
+            *filter(None, map(signature_of, self.hostile.endpoint.requests)),
             BASE.access_key_secret.reveal(),
             OIDC_TOKEN,
             METADATA_TOKEN,

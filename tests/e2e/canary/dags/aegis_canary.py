@@ -11,7 +11,7 @@ from airflow_provider_aegis.client.credentials.base import authenticate
 from airflow_provider_aegis.hooks.aegis import AegisHook
 from airflow_provider_aegis.operators.once_task import AegisGetOnceTaskResultOperator, AegisOnceTaskOperator
 from airflow_provider_aegis.sensors.once_task import AegisOnceTaskSensor
-from tests.e2e.canary.telling import DecoyTrigger, TellingTrigger, tell
+from tests.e2e.canary.telling import DecoyTrigger, TellingTrigger, tell, track
 
 AUTH_TYPES = ("access_key", "sts", "ram_role_arn", "oidc_role_arn", "ecs_ram_role", "credentials_uri", "default")
 BAD = (
@@ -23,7 +23,10 @@ BAD = (
     "nonsense_metadata",
     "nonsense_uri",
 )
+# What an endpoint does that repeats what it is sent; the task is named so, and asks for it by the scan's name.
+ECHOES = ("success", "refused", "denied", "wrong_signature", "request_id", "status_line", "header_name", "chunk")
 DECOY = "AEGIS_TEST_DECOY"
+TRACKED = {"on_failure_callback": track}
 MODES = {"poke": False, "deferrable": True}
 # Seconds after which a task fails that nonsense keeps waiting; all others fail before.
 SHORT = 8
@@ -50,21 +53,28 @@ with DAG(dag_id="canary_ended", schedule=None, catchup=False):
     for mode, deferrable in MODES.items():
         scan(f"ended_{mode}", "ram_role_arn", deferrable=deferrable)
 
-with DAG(dag_id="canary_failures", schedule=None, catchup=False):
+
+def sensor(name: str, conn_id: str, **more: Any) -> AegisOnceTaskSensor:
+    """Ask for a scan that nobody started."""
+    known: dict[str, Any] = {"once_task_id": "unknown", "once_task_type": "VUL_CHECK_TASK"}
+    known |= {"poke_interval": 1, "timeout": SHORT}
+    return AegisOnceTaskSensor(task_id=name, aegis_conn_id=conn_id, **known | more)
+
+
+with DAG(dag_id="canary_failures", schedule=None, catchup=False, default_args=TRACKED):
     for conn_id in BAD:
         for mode, deferrable in MODES.items():
             scan(f"{conn_id}_{mode}", conn_id, deferrable=deferrable, timeout=SHORT)
-            AegisOnceTaskSensor(
-                task_id=f"{conn_id}_{mode}_sensor",
-                aegis_conn_id=conn_id,
-                once_task_id="unknown",
-                once_task_type="VUL_CHECK_TASK",
-                poke_interval=1,
-                timeout=SHORT,
-                deferrable=deferrable,
-            )
+            sensor(f"{conn_id}_{mode}_sensor", conn_id, deferrable=deferrable)
 
-with DAG(dag_id="canary_refused", schedule=None, catchup=False):
+with DAG(dag_id="canary_hostile", schedule=None, catchup=False, default_args=TRACKED):
+    for mode, deferrable in MODES.items():
+        for conn_id in ("proxied", "misspelt"):
+            sensor(f"{conn_id}_{mode}", conn_id, deferrable=deferrable)
+        for echo in ECHOES:
+            sensor(f"echo_{echo}_{mode}", "echo", once_task_name=echo, deferrable=deferrable)
+
+with DAG(dag_id="canary_refused", schedule=None, catchup=False, default_args=TRACKED):
     for auth_type in AUTH_TYPES:
         scan(f"{auth_type}_deferrable_refused", auth_type, deferrable=True)
     for auth_type in ("sts", "ram_role_arn", "credentials_uri"):
@@ -110,5 +120,12 @@ with DAG(dag_id="canary_decoy", schedule=None, catchup=False, doc_md=os.environ.
         print("the task has", told)
         return told
 
+    @task(on_failure_callback=track)
+    def careless(params: dict[str, Any] | None = None) -> None:
+        """Fail with what nobody masks in a variable."""
+        told = str((params or {})["decoy"])
+        raise ValueError(len(told))
+
     decoy()
+    careless()
     Deferred(task_id="deferred", decoy="{{ params.decoy }}")

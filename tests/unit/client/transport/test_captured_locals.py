@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 import signal
 import socket
 import threading
@@ -74,11 +75,15 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("asked", [READ, START], ids=["read", "start"])
 @pytest.mark.parametrize("act", ACTS.values(), ids=list(ACTS))
-def test_no_error_of_an_answer_shows_a_secret(driver: Driver, act: Act, asked: Any) -> None:
-    with Server(act) as server:
+def test_no_error_of_an_answer_shows_a_secret_and_nothing_is_logged(
+    driver: Driver, act: Act, asked: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Server(act) as server, caplog.at_level(logging.DEBUG):
         it = service(f"http://{server.address}", read_timeout=0.2, connect_timeout=5.0)
         assert_bare(error_of(driver, it, asked), server)
     assert server.requests
+    for secret in secrets_of(server.requests):
+        assert secret not in caplog.text
 
 
 def test_a_good_answer_that_repeats_secrets_is_handed_on_without_them(driver: Driver) -> None:
