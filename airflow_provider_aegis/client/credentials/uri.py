@@ -10,6 +10,7 @@ from airflow_provider_aegis.client.commands import Conversation, Mask
 from airflow_provider_aegis.client.credentials.base import Clock, Fetched, credentials_from, request, secrets_of
 from airflow_provider_aegis.client.endpoints import is_loopback
 from airflow_provider_aegis.client.errors import ConfigurationError
+from airflow_provider_aegis.client.secret import Secret
 
 ACTION = "credentials_uri"
 
@@ -30,13 +31,16 @@ class CredentialsUri:
 
     def fetch(self, clock: Clock) -> Conversation[Fetched]:  # noqa: ARG002  (the request is not dated)
         """Ask, never through a proxy."""
-        query = urlsplit(self.uri).query
-        # As they are in the query too, which the library that sends it may log.
-        written = (pair.partition("=")[2] for pair in query.split("&"))
-        secrets = secrets_of(None, *(value for _, value in parse_qsl(query)), *written)
+        secrets = self._secrets()
         yield Mask(secrets)
         reply = yield request(self.uri, direct=True)
         return credentials_from(reply, ACTION, secrets)
+
+    def _secrets(self) -> tuple[Secret, ...]:
+        query = urlsplit(self.uri).query
+        # As they are in the query too, which the library that sends it may log.
+        written = (pair.partition("=")[2] for pair in query.split("&"))
+        return secrets_of(None, *(value for _, value in parse_qsl(query)), *written)
 
 
 def check_uri(text: str, *, named: str, hosts: tuple[str, ...] | None = None) -> str:
