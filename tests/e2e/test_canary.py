@@ -185,6 +185,6 @@ def test_who_repeats_what_was_sent_was_asked_and_its_errors_were_tracked(
         assert f"TaskName={echo}&" in asked
         name = f"echo_{echo}_{mode}"
         assert ("file tracked/" + name in haystack) == (echo != "success")
-    for name in ("echo_refused", "echo_request_id", "proxied", "misspelt"):
+    for name in ("echo_denied", "echo_request_id", "proxied", "misspelt"):
         assert "self = <Task(AegisOnceTaskSensor)" in haystack[f"file tracked/{name}_{mode}"]
     assert "***" in haystack[f"api log canary_hostile.echo_denied_{mode} 1"]
