@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import os
 import secrets
+import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
@@ -85,3 +87,13 @@ def environment(
 
 def _variable(section: str, option: str) -> str:
     return f"AIRFLOW__{section.upper()}__{option.upper()}"
+
+
+def free_port(preferred: int = 0) -> int:
+    """Return `preferred` if nobody listens on it, else some free port."""
+    for port in (preferred, 0):
+        with socket.socket() as listener, suppress(OSError):
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((LOOPBACK, port))
+            return int(listener.getsockname()[1])
+    raise OSError("no free port on loopback")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import select
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,7 @@ import httpx
 
 from . import processes
 from .api import AirflowApi, until
-from .settings import LOOPBACK, environment
+from .settings import LOOPBACK, environment, free_port
 from .zygote import READY
 
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
@@ -204,13 +203,3 @@ class AirflowStack(AirflowApi):
         if not answer:
             raise StackError(f"no answer to {to!r}:\n{self.component_log('zygote')[-5000:]}")
         return answer
-
-
-def free_port(preferred: int = 0) -> int:
-    """Return `preferred` if nobody listens on it, else some free port."""
-    for port in (preferred, 0):
-        with socket.socket() as listener, suppress(OSError):
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((LOOPBACK, port))
-            return int(listener.getsockname()[1])
-    raise OSError("no free port on loopback")

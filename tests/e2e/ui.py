@@ -8,8 +8,8 @@ from contextlib import suppress
 from airflow_provider_aegis.emulator import Emulator
 
 from .demo import EXAMPLES
-from .settings import CONNECTION
-from .stack import AirflowStack, free_port
+from .settings import CONNECTION, free_port
+from .stack import AirflowStack
 
 _USUAL_PORT = 8080
 _SCAN_SECONDS = 30
