@@ -130,6 +130,10 @@ class AirflowStack(AirflowApi):
         self.kill(name, signal.SIGTERM)
         if not processes.gone([self.pid(name)], 5):
             self.kill(name, tree=True)
+        self.start(name)
+
+    def start(self, name: str) -> None:
+        """Start a component, whether or not an earlier one is still busy with its end, and wait until it is healthy."""
         self._start([name])
 
     def worker_pids(

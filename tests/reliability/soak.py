@@ -1,0 +1,108 @@
+"""Rounds of cases on one Airflow: several tasks at a time, and now and then a component that dies under all of them."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import tempfile
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+from airflow_provider_aegis.emulator import Emulator
+from tests.e2e import processes
+from tests.e2e.postgres import Postgres
+from tests.e2e.stack import COMPONENTS, AirflowStack
+
+from . import journal
+from .cases import Blow, Round
+from .database import Database
+from .evidence import Done
+from .lane import Lane, connection_id
+from .oracle import judge
+from .report import Verdict
+
+_DAGS = Path(__file__).parent / "dags"
+#: Calls for a second that the tasks of a lane are allowed, so that pace does not hide races.
+_PACE = 50
+
+log = logging.getLogger(__name__)
+
+
+class Soak:
+    """An Airflow on Postgres and a few lanes, for as long as the `with` block lasts.
+
+    :param lanes: how many tasks run at a time.
+    :param env: further variables of Airflow's processes.
+    """
+
+    def __init__(self, lanes: int, *, env: Mapping[str, str] | None = None) -> None:
+        self._size = lanes
+        self._env = dict(env or {})
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="journal-")))
+            postgres = stack.enter_context(Postgres())
+            emulators = [stack.enter_context(Emulator()) for _ in range(self._size)]
+            connections = {
+                f"AIRFLOW_CONN_{connection_id(number).upper()}": sas.connection_json(max_requests_per_second=_PACE)
+                for number, sas in enumerate(emulators)
+            }
+            env = {
+                "AIRFLOW__CORE__PARALLELISM": str(2 * self._size),
+                journal.FOLDER: str(self.folder),
+                **postgres.env,
+                **connections,
+                **self._env,
+            }
+            self.stack = stack.enter_context(AirflowStack(_DAGS, env=env))
+            database = Database(postgres.url("postgresql+psycopg2"))
+            stack.callback(database.close)
+            self._lanes = [Lane(number, sas, self.stack, database, self.folder) for number, sas in enumerate(emulators)]
+            self._pool = stack.enter_context(ThreadPoolExecutor(self._size))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stack.close()
+
+    def run(self, cases: Round) -> list[Verdict]:
+        """Run the cases of a round at the same time and judge each."""
+        began = time.monotonic()
+        until = began + cases.at + 1 if cases.blow else 0.0
+        running = [
+            self._pool.submit(lane.run, case, until) for lane, case in zip(self._lanes, cases.cases, strict=False)
+        ]
+        blows = []
+        if cases.blow:
+            time.sleep(max(0.0, began + cases.at - time.monotonic()))
+            blows.append(self._strike(cases.blow, cases.gap))
+        evidence = [one.result() for one in running]
+        self._see_that_all_live()
+        seen = [replace(one, done=(*one.done, *blows)) for one in evidence]
+        return [Verdict(one, judge(one)) for one in seen]
+
+    def _strike(self, blow: Blow, gap: float) -> Done:
+        name, began = blow.component, time.monotonic()
+        match blow:
+            case Blow.KILL_SCHEDULER_TREE | Blow.KILL_TRIGGERER:
+                self.stack.kill(name, tree=True)
+            case Blow.KILL_SCHEDULER | Blow.KILL_API_SERVER:
+                self.stack.kill(name)
+            case _:
+                self.stack.kill(name, signal.SIGTERM)
+        time.sleep(gap)
+        self.stack.start(name)
+        return Done(blow, began, time.monotonic())
+
+    def _see_that_all_live(self) -> None:
+        """Start again what has died although nobody touched it, and say so."""
+        for name in COMPONENTS:
+            if not processes.alive(self.stack.pid(name)):
+                log.error("%s has died by itself:\n%s", name, self.stack.component_log(name)[-3000:])
+                self.stack.start(name)
