@@ -85,6 +85,17 @@ def environment(
     }
 
 
+def celery_environment(redis_url: str) -> dict[str, str]:
+    """Return the variables by which tasks run on a Celery worker."""
+    return {
+        _variable("core", "executor"): "CeleryExecutor",
+        _variable("celery", "broker_url"): redis_url,
+        _variable("celery", "result_backend"): redis_url,
+        _variable("celery", "worker_concurrency"): "8",
+        "C_FORCE_ROOT": "1",  # tests may run as root
+    }
+
+
 def _variable(section: str, option: str) -> str:
     return f"AIRFLOW__{section.upper()}__{option.upper()}"
 

@@ -18,8 +18,8 @@ import httpx
 
 from . import processes
 from .api import AirflowApi, until
-from .settings import LOOPBACK, environment, free_port
-from .zygote import READY
+from .settings import LOOPBACK, celery_environment, environment, free_port
+from .zygote import CELERY_WORKER, READY
 
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 
@@ -39,7 +39,10 @@ class WorkerPids(NamedTuple):
 
 
 class AirflowStack(AirflowApi):
-    """Start Airflow on entering the context and end all of it on leaving; in between it is its own API's client."""
+    """Start Airflow on entering the context and end all of it on leaving; in between it is its own API's client.
+
+    :param redis_url: with it tasks run under the CeleryExecutor, on one worker.
+    """
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class AirflowStack(AirflowApi):
         example_dags: bool = False,
         port: int | None = None,
         preload: Sequence[str] = (),
+        redis_url: str | None = None,
     ) -> None:
         self._port = port or free_port()
         super().__init__(f"http://{LOOPBACK}:{self._port}")
@@ -57,6 +61,10 @@ class AirflowStack(AirflowApi):
         self._example_dags = example_dags
         self._preload = preload
         self._pids: dict[str, int] = {}
+        self.components: tuple[str, ...] = COMPONENTS
+        if redis_url:
+            self.components = (*COMPONENTS, CELERY_WORKER)
+            self._env |= celery_environment(redis_url)
 
     def __enter__(self) -> Self:
         self._directory = tempfile.TemporaryDirectory(prefix="airflow-", ignore_cleanup_errors=True)
@@ -80,7 +88,7 @@ class AirflowStack(AirflowApi):
         )
         try:
             self._read_answer(READY)
-            self._start(COMPONENTS)
+            self._start(self.components)
         except BaseException:
             self.close()
             raise
@@ -187,6 +195,8 @@ class AirflowStack(AirflowApi):
         """Tell whether a component has shown a sign of life since then: an earlier one was its predecessor's."""
         if name == "api-server":
             return True
+        if name == CELERY_WORKER:
+            return f"{name}-{self.pid(name)} ready" in self.component_log(name)
         component = name.replace("-", "_")
         heartbeat = self.api("GET", "monitor/health")[component][f"latest_{component}_heartbeat"]
         return heartbeat is not None and datetime.fromisoformat(heartbeat) > since

@@ -21,6 +21,7 @@ from typing import IO
 from . import processes
 
 READY = "ready"
+CELERY_WORKER = "celery-worker"
 
 #: What the components would import one by one, each for itself.
 _SHARED_IMPORTS = (
@@ -94,7 +95,13 @@ def _fork(name: str, log: Path, answers: IO[str]) -> int:
 def _run(name: str) -> None:
     from airflow.cli import cli_parser
 
-    sys.argv = ["airflow", name, *_ARGUMENTS.get(name, [])]
+    command = [name, *_ARGUMENTS.get(name, [])]
+    if name == CELERY_WORKER:
+        # One that still ends its tasks and the one that follows it need names of their own.
+        own = f"{name}-{os.getpid()}"
+        pid_file = str(Path(os.environ["AIRFLOW_HOME"]) / f"{own}.pid")
+        command = ["celery", "worker", "--skip-serve-logs", "--celery-hostname", own, "--pid", pid_file]
+    sys.argv = ["airflow", *command]
     arguments = cli_parser.get_parser().parse_args(sys.argv[1:])
     arguments.func(arguments)
 

@@ -113,11 +113,12 @@ class Blow(Enum):
     TERM_SCHEDULER = "SIGTERM to the scheduler"
     KILL_API_SERVER = "kill -9 the api-server"
     TERM_API_SERVER = "SIGTERM to the api-server"
+    WARM_SHUTDOWN = "SIGTERM to the Celery worker"
+    COLD_SHUTDOWN = "SIGQUIT to the Celery worker"
 
-    @property
-    def component(self) -> str:
-        """The component that is hit."""
-        return next(name for name in ("triggerer", "scheduler", "api-server") if name in self.value)
+
+#: Those that there are without Celery.
+BLOWS = tuple(blow for blow in Blow if "Celery" not in blow.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,7 @@ def dag_id(variant: str, *, deferrable: bool) -> str:
 def draw(seed: int, number: int, size: int) -> Round:
     """Return a round of a seed: always the same for the same numbers."""
     rng = random.Random(f"{seed}/{number}")
-    blow = rng.choice(list(Blow)) if rng.random() < 0.5 else None
+    blow = rng.choice(BLOWS) if rng.random() < 0.5 else None
     cases = tuple(_case(rng, f"soak-{seed}-{number}-{lane}", struck=blow is not None) for lane in range(size))
     return Round(number, cases, blow, at=rng.uniform(2, 20), gap=rng.uniform(0.5, 15))
 

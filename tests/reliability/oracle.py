@@ -13,7 +13,8 @@ from .evidence import Cancel, Done, Evidence, Scan
 #: A user's clear and the next try's start may cross: so long may the replaced scan run on.
 CROSSING_SECONDS = 2.0
 _KILLED = {What.KILL_TASK, What.KILL_SUPERVISOR, What.TERM_SUPERVISOR, What.KILL_BOTH}
-#: Waits that the vendor's answers may name differently.
+#: By these a scan is looked for whose start got no answer.
+LOOKS = ("GetLastOnceTaskInfo", "DescribeOnceTask", "ListUnfinishedOnceTask")
 _GREEN = "SUCCESS"
 
 
@@ -102,15 +103,16 @@ def _left(seen: Evidence) -> Iterator[Finding]:
             continue
         if not seen.case.arguments["cancel_on_kill"] and (_ended(seen) or seen.state == "failed"):
             continue
-        yield Finding(Promise.LEFT, f"{_name(scan)} runs on although the task is {seen.state}", _why_left(seen))
+        yield Finding(Promise.LEFT, f"{_name(scan)} runs on although the task is {seen.state}", _why_left(seen, scan))
 
 
-def _why_left(seen: Evidence) -> str:
+def _why_left(seen: Evidence, scan: Scan) -> str:
     ended = _ended(seen)
-    if seen.case.source_filter != "honoured" and seen.case.trouble:
-        return "the service takes no Source: a scan that was found is not ours"
     if ended is None:
         return "killed in its last try" if _killed(seen) else ""
+    looks = [line for line in seen.log if line.action in LOOKS and line.arrived > scan.began]
+    if seen.case.source_filter != "honoured" and looks:
+        return "the service takes no Source: a scan that was found is not ours"
     if ended.state in ("up_for_retry", None, "scheduled", "queued"):
         return "between tries there is nobody to cancel"
     after = [entry for entry in seen.entries if entry.at > ended.began - 10]

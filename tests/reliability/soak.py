@@ -6,7 +6,6 @@ import logging
 import signal
 import tempfile
 import time
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -16,7 +15,9 @@ from typing import Self
 from airflow_provider_aegis.emulator import Emulator
 from tests.e2e import processes
 from tests.e2e.postgres import Postgres
-from tests.e2e.stack import COMPONENTS, AirflowStack
+from tests.e2e.redis import Redis
+from tests.e2e.stack import AirflowStack
+from tests.e2e.zygote import CELERY_WORKER
 
 from . import journal
 from .cases import Blow, Round
@@ -30,6 +31,19 @@ _DAGS = Path(__file__).parent / "dags"
 #: Calls for a second that the tasks of a lane are allowed, so that pace does not hide races.
 _PACE = 50
 
+#: Which component gets which signal, and whether its children get it too.
+_BLOWS = {
+    Blow.KILL_TRIGGERER: ("triggerer", signal.SIGKILL, True),
+    Blow.TERM_TRIGGERER: ("triggerer", signal.SIGTERM, False),
+    Blow.KILL_SCHEDULER: ("scheduler", signal.SIGKILL, False),
+    Blow.KILL_SCHEDULER_TREE: ("scheduler", signal.SIGKILL, True),
+    Blow.TERM_SCHEDULER: ("scheduler", signal.SIGTERM, False),
+    Blow.KILL_API_SERVER: ("api-server", signal.SIGKILL, True),
+    Blow.TERM_API_SERVER: ("api-server", signal.SIGTERM, False),
+    Blow.WARM_SHUTDOWN: (CELERY_WORKER, signal.SIGTERM, False),
+    Blow.COLD_SHUTDOWN: (CELERY_WORKER, signal.SIGQUIT, False),
+}
+
 log = logging.getLogger(__name__)
 
 
@@ -37,12 +51,12 @@ class Soak:
     """An Airflow on Postgres and a few lanes, for as long as the `with` block lasts.
 
     :param lanes: how many tasks run at a time.
-    :param env: further variables of Airflow's processes.
+    :param celery: whether tasks run on a Celery worker, in place of the LocalExecutor's.
     """
 
-    def __init__(self, lanes: int, *, env: Mapping[str, str] | None = None) -> None:
+    def __init__(self, lanes: int, *, celery: bool = False) -> None:
         self._size = lanes
-        self._env = dict(env or {})
+        self._celery = celery
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -58,9 +72,9 @@ class Soak:
                 journal.FOLDER: str(self.folder),
                 **postgres.env,
                 **connections,
-                **self._env,
             }
-            self.stack = stack.enter_context(AirflowStack(_DAGS, env=env))
+            redis_url = stack.enter_context(Redis()).url if self._celery else None
+            self.stack = stack.enter_context(AirflowStack(_DAGS, env=env, redis_url=redis_url))
             database = Database(postgres.url("postgresql+psycopg2"))
             stack.callback(database.close)
             self._lanes = [Lane(number, sas, self.stack, database, self.folder) for number, sas in enumerate(emulators)]
@@ -88,21 +102,16 @@ class Soak:
         return [Verdict(one, judge(one)) for one in seen]
 
     def _strike(self, blow: Blow, gap: float) -> Done:
-        name, began = blow.component, time.monotonic()
-        match blow:
-            case Blow.KILL_SCHEDULER_TREE | Blow.KILL_TRIGGERER:
-                self.stack.kill(name, tree=True)
-            case Blow.KILL_SCHEDULER | Blow.KILL_API_SERVER:
-                self.stack.kill(name)
-            case _:
-                self.stack.kill(name, signal.SIGTERM)
+        name, sig, tree = _BLOWS[blow]
+        began = time.monotonic()
+        self.stack.kill(name, sig, tree=tree)
         time.sleep(gap)
         self.stack.start(name)
         return Done(blow, began, time.monotonic())
 
     def _see_that_all_live(self) -> None:
         """Start again what has died although nobody touched it, and say so."""
-        for name in COMPONENTS:
+        for name in self.stack.components:
             if not processes.alive(self.stack.pid(name)):
                 log.error("%s has died by itself:\n%s", name, self.stack.component_log(name)[-3000:])
                 self.stack.start(name)
