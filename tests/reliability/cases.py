@@ -177,7 +177,7 @@ def _case(rng: random.Random, name: str, *, struck: bool) -> Case:
         deferrable=deferrable,
         variant=variant,
         outcome="FAIL" if rng.random() < 0.07 else "SUCCESS",
-        hold=60 if variant == "soon late" else rng.uniform(0, 20),
+        hold=60 if variant == "soon late" else rng.uniform(0, 35 if acts else 15),
         repeat_check="name" if rng.random() < 0.25 else "off",
         source_filter=rng.choices(("honoured", "ignored", "refused"), (80, 10, 10))[0],
         trouble=_trouble(rng) if rng.random() < 0.5 else None,

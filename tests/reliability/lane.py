@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 
 from airflow_provider_aegis.emulator import Emulator
+from airflow_provider_aegis.emulator.refusals import RefusalError
 from tests.e2e import processes
 from tests.e2e.api import ApiError
 from tests.e2e.stack import AirflowStack
@@ -292,7 +293,9 @@ def _is_task(pid: int) -> bool:
 def _start_theirs(sas: Emulator, name: str) -> str:
     """Start a scan as a colleague does in the console, past the faults, which are the task's."""
     tasks = sas._center._tasks
-    task = tasks.start(task_type="VUL_CHECK_TASK", task_name=name, param={}, source="console")
-    if task is None:
-        raise ValueError("too many scans run")
+    try:
+        task = tasks.start(task_type="VUL_CHECK_TASK", task_name=name, param={}, source="console")
+    except RefusalError as refusal:
+        raise ValueError(f"{refusal}") from refusal
+    assert task, "this many scans may run"
     return task.task_id

@@ -27,6 +27,7 @@ class Promise(Enum):
     FALSE_GREEN = "false green"
     FALSE_RED = "false red"
     STUCK = "stuck"
+    UNKNOWN = "not judged"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ import logging
 import signal
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+import traceback
+from collections.abc import Collection
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -20,11 +22,11 @@ from tests.e2e.stack import AirflowStack
 from tests.e2e.zygote import CELERY_WORKER
 
 from . import journal
-from .cases import Blow, Round
+from .cases import Blow, Case, Round
 from .database import Database
-from .evidence import Done
+from .evidence import Done, Evidence
 from .lane import Lane, connection_id
-from .oracle import judge
+from .oracle import Finding, Promise, judge
 from .report import Verdict
 
 _DAGS = Path(__file__).parent / "dags"
@@ -96,10 +98,19 @@ class Soak:
         if cases.blow:
             time.sleep(max(0.0, began + cases.at - time.monotonic()))
             blows.append(self._strike(cases.blow, cases.gap))
-        evidence = [one.result() for one in running]
+        verdicts = [self._judge(case, one, blows) for case, one in zip(cases.cases, running, strict=True)]
         self._see_that_all_live()
-        seen = [replace(one, done=(*one.done, *blows)) for one in evidence]
-        return [Verdict(one, judge(one)) for one in seen]
+        return verdicts
+
+    @staticmethod
+    def _judge(case: Case, run: Future[Evidence], blows: Collection[Done]) -> Verdict:
+        try:
+            seen = run.result()
+        except Exception as error:  # noqa: BLE001 - the other tasks of a long soak are worth their verdicts
+            text = "".join(traceback.format_exception(error))
+            return Verdict(Evidence(case, "", 0.0), [Finding(Promise.UNKNOWN, text)])
+        seen = replace(seen, done=(*seen.done, *blows))
+        return Verdict(seen, judge(seen))
 
     def _strike(self, blow: Blow, gap: float) -> Done:
         name, sig, tree = _BLOWS[blow]

@@ -17,16 +17,23 @@ LOST = Trouble("the start's answer is lost", 0)
 
 #: All of them run at the same time.
 ALONE = (
-    Case("a worker is killed as soon as the scan runs", acts=(Act(What.KILL_BOTH, Moment.STARTED, 0),)),
+    Case("a worker is killed as soon as the scan runs", hold=30, acts=(Act(What.KILL_BOTH, Moment.STARTED, 0),)),
     Case("a pod is evicted", acts=(Act(What.TERM_SUPERVISOR, Moment.READ, 1),)),
-    Case("cleared while the start's answer is on its way", trouble=SLOW, acts=(Act(What.CLEAR, Moment.REQUEST, 1),)),
+    Case(
+        "cleared while the start's answer is on its way",
+        trouble=SLOW,
+        hold=30,
+        acts=(Act(What.CLEAR, Moment.REQUEST, 1),),
+    ),
     Case(
         "killed within the start and then cleared",
         trouble=SLOW,
+        hold=30,
         acts=(Act(What.KILL_BOTH, Moment.REQUEST, 1), Act(What.CLEAR, Moment.REQUEST, 1)),
     ),
     Case(
         "another task is cleared while this one has no worker",
+        hold=30,
         acts=(Act(What.KILL_BOTH, Moment.READ, 0), Act(What.CLEAR_OTHER, Moment.READ, 0.5)),
     ),
     Case(
@@ -41,10 +48,10 @@ ALONE = (
         trouble=Trouble("two cancels are answered 503", 0),
         acts=(Act(What.MARK_SUCCESS, Moment.DEFERRED, 3),),
     ),
-    Case("cleared while deferred", deferrable=True, acts=(Act(What.CLEAR, Moment.DEFERRED, 3),)),
+    Case("cleared while deferred", deferrable=True, hold=30, acts=(Act(What.CLEAR, Moment.DEFERRED, 3),)),
 )
 STRUCK = tuple(
-    Case(f"{'deferred' if deferrable else 'on a worker'} {number}", deferrable=deferrable, hold=8)
+    Case(f"{'deferred' if deferrable else 'on a worker'} {number}", deferrable=deferrable, hold=25)
     for deferrable in (False, True)
     for number in range(4)
 )
