@@ -38,7 +38,7 @@ class Redis:
             start_new_session=True,
             preexec_fn=partial(processes.die_with_parent, os.getpid()),
         )
-        log = Path(folder) / "log"
+        log = Path(self._directory.name) / "log"
         until(self._answers, 30, lambda: f"Redis: {log.read_text() if log.exists() else 'no log'}")
         return self
 

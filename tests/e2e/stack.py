@@ -69,16 +69,17 @@ class AirflowStack(AirflowApi):
     def __enter__(self) -> Self:
         self._directory = tempfile.TemporaryDirectory(prefix="airflow-", ignore_cleanup_errors=True)
         self.home = Path(self._directory.name)
+        self.environment = environment(
+            home=self.home,
+            port=self._port,
+            dags_folder=self._dags_folder.resolve(),
+            load_examples=self._example_dags,
+            extra=self._env,
+        )
         self._zygote = subprocess.Popen(
             [sys.executable, "-m", "tests.e2e.zygote", *self._preload],
             cwd=_ROOT,
-            env=environment(
-                home=self.home,
-                port=self._port,
-                dags_folder=self._dags_folder.resolve(),
-                load_examples=self._example_dags,
-                extra=self._env,
-            ),
+            env=self.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -113,6 +114,14 @@ class AirflowStack(AirflowApi):
             self._zygote.poll()
         self._zygote.stdout.close()
         self._directory.cleanup()
+
+    def cli(self, *arguments: str) -> str:
+        """Run one of Airflow's commands as an administrator would, and return what it printed."""
+        command = [sys.executable, "-m", "airflow", *arguments]
+        done = subprocess.run(command, cwd=_ROOT, env=self.environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise StackError(f"airflow {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout
 
     # Processes
 

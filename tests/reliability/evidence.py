@@ -69,6 +69,7 @@ class Evidence:
     :param state: of the task instance in the end.
     :param tries: how each earlier try ended.
     :param once_task_id: as the task pushed it.
+    :param swept: ids of the scans that `airflow aegis sweep --cancel` cancelled after all that.
     :param stuck: whether it was given up to wait for an end.
     :param races: how often the scheduler took a deferral for a failure, which is Airflow's own.
     """
@@ -84,6 +85,7 @@ class Evidence:
     try_number: int = 0
     tries: tuple[str, ...] = ()
     once_task_id: str | None = None
+    swept: frozenset[str] = frozenset()
     stuck: bool = False
     races: int = 0
     log: tuple[Received, ...] = field(default=(), repr=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -78,6 +79,7 @@ class Lane:
             time.sleep(_TICK)
         self._settle(watch, theirs)
         evidence = self._collect(case, run_id, began, watch, done, theirs, stuck=stuck)
+        evidence = replace(evidence, swept=self._sweep(watch, theirs))
         self._tidy_up(watch)
         return evidence
 
@@ -214,6 +216,15 @@ class Lane:
             ),
             log=tuple(log),
         )
+
+    def _sweep(self, watch: _Watch, theirs: set[str]) -> frozenset[str]:
+        """Let an administrator's command cancel what is left running."""
+        left = set(self._sas.running) - theirs
+        if not left or watch.instance.state not in FINAL:
+            return frozenset()
+        self._sas.heal()
+        self._stack.cli("aegis", "sweep", "--conn-id", self._connection, "--cancel")
+        return frozenset(left - set(self._sas.running))
 
     def _tidy_up(self, watch: _Watch) -> None:
         if watch.instance.state not in FINAL:

@@ -104,16 +104,20 @@ def _left(seen: Evidence) -> Iterator[Finding]:
             continue
         if not seen.case.arguments["cancel_on_kill"] and (_ended(seen) or seen.state == "failed"):
             continue
-        yield Finding(Promise.LEFT, f"{_name(scan)} runs on although the task is {seen.state}", _why_left(seen, scan))
+        text = f"{_name(scan)} runs on although the task is {seen.state}"
+        yield Finding(Promise.LEFT, text, _why_left(seen, scan))
 
 
 def _why_left(seen: Evidence, scan: Scan) -> str:
-    ended = _ended(seen)
-    if ended is None:
-        return "killed in its last try" if _killed(seen) else ""
+    """Why a scan may be left, which `airflow aegis sweep` must find then."""
     looks = [line for line in seen.log if line.action in LOOKS and line.arrived > scan.began]
     if seen.case.source_filter != "honoured" and looks:
         return "the service takes no Source: a scan that was found is not ours"
+    if scan.once_task_id not in seen.swept:
+        return ""
+    ended = _ended(seen)
+    if ended is None:
+        return "killed in its last try" if _killed(seen) else ""
     if ended.state in ("up_for_retry", None, "scheduled", "queued"):
         return "between tries there is nobody to cancel"
     after = [entry for entry in seen.entries if entry.at > ended.began - 10]

@@ -24,7 +24,12 @@ def at(what: What, moment: float, **more: Any) -> Done:
 
 
 def seen(*scans: Scan, variant: str = "plain", outcome: str = "SUCCESS", **more: Any) -> Evidence:
-    usual: dict[str, Any] = {"state": "success", "entries": (FIRST, SECOND), "once_task_id": "a"}
+    usual: dict[str, Any] = {
+        "state": "success",
+        "swept": frozenset("a"),
+        "entries": (FIRST, SECOND),
+        "once_task_id": "a",
+    }
     return Evidence(Case("case", variant=variant, outcome=outcome), "run", 0.0, scans=scans, **usual | more)
 
 
@@ -88,6 +93,15 @@ BROKEN = {
     "a scan that outlives its user's end": (
         Promise.LEFT,
         seen(scan("a", 11, None, "START"), done=(at(What.MARK_FAILED, 15),), state="failed"),
+    ),
+    "a scan between tries that is not swept": (
+        Promise.LEFT,
+        seen(
+            scan("a", 11, None, "START"),
+            done=(at(What.MARK_FAILED, 15, state="up_for_retry"),),
+            state="failed",
+            swept=frozenset(),
+        ),
     ),
     "a scan that outlives its success": (Promise.LEFT, seen(GOOD, scan("b", 31, None, "START", process=2))),
     "a cancel that nobody asked for": (
