@@ -47,11 +47,13 @@ class AirflowApi:
 
     # Runs
 
-    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, *, timeout: float = 60) -> str:
+    def trigger(
+        self, dag_id: str, conf: Mapping[str, Any] | None = None, *, run_id: str | None = None, timeout: float = 60
+    ) -> str:
         """Wait until the DAG is known, unpause it, start a run and return the run's id."""
         until(lambda: self._dag_known(dag_id), timeout, lambda: f"DAG {dag_id}; errors: {self.import_errors()}")
         self.api("PATCH", _path("dags", dag_id), {"is_paused": False})
-        run_id = f"run-{uuid.uuid4().hex[:12]}"
+        run_id = run_id or new_run_id()
         body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf or {})}
         self.api("POST", _path("dags", dag_id, "dagRuns"), body)
         return run_id
@@ -163,6 +165,11 @@ class AirflowApi:
                 raise
             return False
         return True
+
+
+def new_run_id() -> str:
+    """Return an id for a run."""
+    return f"run-{uuid.uuid4().hex[:12]}"
 
 
 def until(ask: Callable[[], Answer | None], timeout: float, what: Callable[[], str]) -> Answer:

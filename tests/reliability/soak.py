@@ -25,7 +25,7 @@ from . import journal
 from .cases import Blow, Case, Round
 from .database import Database
 from .evidence import Done, Evidence
-from .lane import Lane, connection_id
+from .lane import Lane
 from .oracle import Finding, Promise, judge
 from .report import Verdict
 
@@ -66,7 +66,7 @@ class Soak:
             postgres = stack.enter_context(Postgres())
             emulators = [stack.enter_context(Emulator()) for _ in range(self._size)]
             connections = {
-                f"AIRFLOW_CONN_{connection_id(number).upper()}": sas.connection_json(max_requests_per_second=_PACE)
+                f"AIRFLOW_CONN_LANE_{number}": sas.connection_json(max_requests_per_second=_PACE)
                 for number, sas in enumerate(emulators)
             }
             env = {
@@ -79,7 +79,9 @@ class Soak:
             self.stack = stack.enter_context(AirflowStack(_DAGS, env=env, redis_url=redis_url))
             database = Database(postgres.url("postgresql+psycopg2"))
             stack.callback(database.close)
-            self._lanes = [Lane(number, sas, self.stack, database, self.folder) for number, sas in enumerate(emulators)]
+            self._lanes = [
+                Lane(f"lane_{number}", sas, self.stack, database, self.folder) for number, sas in enumerate(emulators)
+            ]
             self._pool = stack.enter_context(ThreadPoolExecutor(self._size))
             self._stack = stack.pop_all()
         return self

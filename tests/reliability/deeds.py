@@ -1,0 +1,113 @@
+"""Does to a task what its case says, as a kernel, an administrator or a user would."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import httpx
+
+from airflow_provider_aegis.emulator import Emulator
+from airflow_provider_aegis.emulator.refusals import RefusalError
+from tests.e2e import processes
+from tests.e2e.api import ApiError
+from tests.e2e.stack import AirflowStack
+
+from .cases import Act, What
+from .evidence import Done
+from .watch import Watch
+
+#: So long an api-server may be dead.
+_PATIENCE = 120.0
+
+#: Which signal goes to the task's process, and to its supervisor.
+_SIGNALS = {
+    What.KILL_TASK: (signal.SIGKILL, None),
+    What.TERM_TASK: (signal.SIGTERM, None),
+    What.KILL_SUPERVISOR: (None, signal.SIGKILL),
+    What.TERM_SUPERVISOR: (None, signal.SIGTERM),
+    What.KILL_BOTH: (signal.SIGKILL, signal.SIGKILL),
+}
+
+Answer = TypeVar("Answer")
+
+
+class Deeds:
+    """What is done to a task, with a record of it.
+
+    :param watch: knows the task's processes and how it stands.
+    """
+
+    def __init__(self, watch: Watch, sas: Emulator, stack: AirflowStack) -> None:
+        self.done: list[Done] = []
+        self.theirs: set[str] = set()  #: ids of the scans that a colleague started
+        self._watch, self._sas, self._stack = watch, sas, stack
+
+    def do(self, act: Act) -> None:
+        """Do it now; what cannot be done is in the record, too."""
+        self._watch.look(force=True)
+        last, state, began, error = self._watch.last, self._watch.instance.state, time.monotonic(), ""
+        try:
+            if act.what is What.COLLEAGUE:
+                self.theirs.add(self._start_theirs())
+            elif act.what in _SIGNALS:
+                self._signal(*_SIGNALS[act.what])
+            else:
+                patiently(lambda: self._as_user(act.what))
+        except (ApiError, RefusalError, ProcessLookupError) as problem:
+            error = str(problem)
+        process = last.process if last else 0
+        self.done.append(Done(act.what, began, time.monotonic(), state, process, error))
+        self._watch.forget()
+
+    def kill_all(self) -> None:
+        """End every process of the task."""
+        processes.send(self._watch.living(), signal.SIGKILL)
+
+    def _signal(self, to_task: signal.Signals | None, to_supervisor: signal.Signals | None) -> None:
+        last = self._watch.last
+        if last is None or not processes.alive(last.pid):
+            raise ProcessLookupError("there was no process")
+        for pid, sig in ((last.supervisor, to_supervisor), (last.pid, to_task)):
+            if sig:
+                processes.send([pid], sig)
+                if sig == signal.SIGKILL:
+                    processes.gone([pid], 5)
+
+    def _as_user(self, what: What) -> None:
+        dag_id, run_id = self._watch.case.dag_id, self._watch.run_id
+        match what:
+            case What.MARK_FAILED:
+                self._stack.mark(dag_id, run_id, "scan", "failed")
+            case What.MARK_SUCCESS:
+                self._stack.mark(dag_id, run_id, "scan", "success")
+            case What.CLEAR:
+                self._stack.clear(dag_id, run_id, "scan")
+            case What.END_RUN:
+                self._stack.end_run(dag_id, run_id)
+            case What.CLEAR_OTHER:
+                self._stack.clear(dag_id, run_id, "other")
+
+    def _start_theirs(self) -> str:
+        """Start a scan as a colleague does in the console, past the faults, which are the task's."""
+        tasks = self._sas._center._tasks
+        task = tasks.start(task_type="VUL_CHECK_TASK", task_name=self._watch.case.name, param={}, source="console")
+        assert task, "this many scans may run"
+        return task.task_id
+
+
+def patiently(ask: Callable[[], Answer]) -> Answer:
+    """Ask the api-server, which may be dead for a while."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return ask()
+        except httpx.TransportError:
+            if time.monotonic() > deadline:
+                raise
+        except ApiError as error:
+            if error.status < 500 or time.monotonic() > deadline:
+                raise
+        time.sleep(0.5)
