@@ -75,7 +75,7 @@ bench: venv ## Run the benchmarks
 wire-forms: venv ## Write client/wire_forms.py anew, as the official SDK sends its requests
 	@$(BIN)/python -W ignore -m tests.conformance.wire_forms
 
-soak: venv ## Run what takes long: the parsers fuzzed for 10 minutes, keys that expire through a wait, throttling
+soak: venv ## Run what takes an hour: 300 tasks that random kills hit, shutdowns of a Celery worker, fuzzed parsers, throttling
 	@$(call with-airflow-home,$(BIN)/python -m pytest -m soak)
 
 lock: venv ## Resolve all dependencies anew
