@@ -170,7 +170,7 @@ def draw(seed: int, number: int, size: int) -> Round:
 
 def _case(rng: random.Random, name: str, *, struck: bool) -> Case:
     deferrable = rng.random() < 0.5
-    acts = _acts(rng, deferrable, number=rng.choice((0, 0, 1)) if struck else rng.choice((0, 1, 1, 1, 1, 2, 2)))
+    acts = _acts(rng, deferrable, number=rng.choice((0, 1, 1)) if struck else rng.choice((0, 1, 1, 1, 1, 2, 2, 2)))
     variant = rng.choices(list(VARIANTS), (78, 8, 7, 7))[0]
     return Case(
         name=name,
@@ -180,7 +180,7 @@ def _case(rng: random.Random, name: str, *, struck: bool) -> Case:
         hold=60 if variant == "soon late" else rng.uniform(0, 35 if acts else 15),
         repeat_check="name" if rng.random() < 0.25 else "off",
         source_filter=rng.choices(("honoured", "ignored", "refused"), (80, 10, 10))[0],
-        trouble=_trouble(rng) if rng.random() < 0.5 else None,
+        trouble=_trouble(rng) if rng.random() < 0.6 else None,
         acts=acts,
     )
 
@@ -208,7 +208,8 @@ def _act(rng: random.Random, whats: Sequence[What], moments: Sequence[Moment]) -
     moment = rng.choice(moments)
     if moment in (Moment.DEFERRED, Moment.BETWEEN):  # there is no process to kill
         whats = [what for what in whats if what not in KILLS]
-    return Act(rng.choice(whats), moment, rng.uniform(0, _REACH[moment]))
+    # Soon after the moment more often than late: there things cross.
+    return Act(rng.choice(whats), moment, _REACH[moment] * rng.random() ** 2)
 
 
 def _trouble(rng: random.Random) -> Trouble:

@@ -116,9 +116,11 @@ class Soak:
 
     def _strike(self, blow: Blow, gap: float) -> Done:
         name, sig, tree = _BLOWS[blow]
-        began = time.monotonic()
+        began, children = time.monotonic(), processes.descendants(self.stack.pid(name))
         self.stack.kill(name, sig, tree=tree)
         time.sleep(gap)
+        if blow is Blow.COLD_SHUTDOWN:  # what is not gone by then ends with its machine
+            processes.send(filter(processes.alive, children), signal.SIGKILL)
         self.stack.start(name)
         return Done(blow, began, time.monotonic())
 
