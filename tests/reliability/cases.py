@@ -19,6 +19,7 @@ class What(Enum):
     KILL_SUPERVISOR = "kill -9 the supervisor"
     TERM_SUPERVISOR = "SIGTERM to the supervisor"
     KILL_BOTH = "kill -9 both"
+    EVICT = "SIGTERM to both, then kill -9"
     MARK_FAILED = "mark failed"
     MARK_SUCCESS = "mark success"
     CLEAR = "clear"
@@ -27,7 +28,9 @@ class What(Enum):
     COLLEAGUE = "a colleague's scan"
 
 
-KILLS = (What.KILL_TASK, What.TERM_TASK, What.KILL_SUPERVISOR, What.TERM_SUPERVISOR, What.KILL_BOTH)
+#: The task goes on with another process after these.
+DEADLY = (What.KILL_TASK, What.KILL_SUPERVISOR, What.KILL_BOTH, What.EVICT)
+SIGNALS = (*DEADLY, What.TERM_TASK, What.TERM_SUPERVISOR)
 #: By these a user ends the task, until it is cleared.
 ENDS = (What.MARK_FAILED, What.MARK_SUCCESS, What.END_RUN)
 
@@ -192,7 +195,7 @@ def _acts(rng: random.Random, deferrable: bool, number: int) -> tuple[Act, ...]:
     for left in reversed(range(number)):
         before = acts[-1].what if acts else None
         moments = [Moment.PROCESS, Moment.REQUEST, Moment.STARTED, Moment.READ]
-        if before in KILLS:
+        if before in DEADLY:
             moments = [Moment.AGAIN, Moment.AGAIN, Moment.BETWEEN]
         elif before is What.CLEAR:
             moments = [Moment.AGAIN]
@@ -207,7 +210,7 @@ def _acts(rng: random.Random, deferrable: bool, number: int) -> tuple[Act, ...]:
 def _act(rng: random.Random, whats: Sequence[What], moments: Sequence[Moment]) -> Act:
     moment = rng.choice(moments)
     if moment in (Moment.DEFERRED, Moment.BETWEEN):  # there is no process to kill
-        whats = [what for what in whats if what not in KILLS]
+        whats = [what for what in whats if what not in SIGNALS]
     # Soon after the moment more often than late: there things cross.
     return Act(rng.choice(whats), moment, _REACH[moment] * rng.random() ** 2)
 

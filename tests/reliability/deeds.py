@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import httpx
@@ -22,13 +22,19 @@ from .watch import Watch
 #: So long an api-server may be dead.
 _PATIENCE = 120.0
 
-#: Which signal goes to the task's process, and to its supervisor.
+#: Seconds between the two signals of an eviction: less than Airflow leaves its tasks.
+_GRACE = 3.0
+
+_TASK, _SUPERVISOR = "the task's process", "its supervisor"
+_TERM, _KILL = signal.SIGTERM, signal.SIGKILL
+#: Which signals go to which of the two processes.
 _SIGNALS = {
-    What.KILL_TASK: (signal.SIGKILL, None),
-    What.TERM_TASK: (signal.SIGTERM, None),
-    What.KILL_SUPERVISOR: (None, signal.SIGKILL),
-    What.TERM_SUPERVISOR: (None, signal.SIGTERM),
-    What.KILL_BOTH: (signal.SIGKILL, signal.SIGKILL),
+    What.KILL_TASK: [(_TASK, _KILL)],
+    What.TERM_TASK: [(_TASK, _TERM)],
+    What.KILL_SUPERVISOR: [(_SUPERVISOR, _KILL)],
+    What.TERM_SUPERVISOR: [(_SUPERVISOR, _TERM)],
+    What.KILL_BOTH: [(_SUPERVISOR, _KILL), (_TASK, _KILL)],
+    What.EVICT: [(_SUPERVISOR, _TERM), (_TASK, _TERM), (_SUPERVISOR, _KILL), (_TASK, _KILL)],
 }
 
 Answer = TypeVar("Answer")
@@ -53,7 +59,7 @@ class Deeds:
             if act.what is What.COLLEAGUE:
                 self.theirs.add(self._start_theirs())
             elif act.what in _SIGNALS:
-                self._signal(*_SIGNALS[act.what])
+                self._signal(_SIGNALS[act.what])
             else:
                 patiently(lambda: self._as_user(act.what))
         except (ApiError, RefusalError, ProcessLookupError) as problem:
@@ -66,15 +72,16 @@ class Deeds:
         """End every process of the task."""
         processes.send(self._watch.living(), signal.SIGKILL)
 
-    def _signal(self, to_task: signal.Signals | None, to_supervisor: signal.Signals | None) -> None:
+    def _signal(self, signals: Sequence[tuple[str, signal.Signals]]) -> None:
         last = self._watch.last
         if last is None or not processes.alive(last.pid):
             raise ProcessLookupError("there was no process")
-        for pid, sig in ((last.supervisor, to_supervisor), (last.pid, to_task)):
-            if sig:
-                processes.send([pid], sig)
-                if sig == signal.SIGKILL:
-                    processes.gone([pid], 5)
+        pids = {_TASK: last.pid, _SUPERVISOR: last.supervisor}
+        for whose, sig in signals:
+            if sig is _KILL and (whose, _TERM) in signals:
+                processes.gone([pids[whose]], _GRACE)
+            processes.send([pids[whose]], sig)
+        processes.gone([pids[whose] for whose, sig in signals if sig is _KILL], 5)
 
     def _as_user(self, what: What) -> None:
         dag_id, run_id = self._watch.case.dag_id, self._watch.run_id

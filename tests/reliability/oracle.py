@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
 
-from .cases import ENDS, Blow, What
+from .cases import DEADLY, ENDS, Blow, What
 from .evidence import Cancel, Done, Evidence, Scan
 
 #: A user's clear and the next try's start may cross: so long may the replaced scan run on.
 CROSSING_SECONDS = 2.0
-_KILLED = {What.KILL_TASK, What.KILL_SUPERVISOR, What.TERM_SUPERVISOR, What.KILL_BOTH}
 #: By these a scan is looked for whose start got no answer.
 LOOKS = ("GetLastOnceTaskInfo", "DescribeOnceTask", "ListUnfinishedOnceTask")
 _GREEN = "SUCCESS"
@@ -174,7 +173,7 @@ def _colour(seen: Evidence) -> Iterator[Finding]:
 
 
 def _killed(seen: Evidence) -> list[Done]:
-    return [done for done in seen.done if not done.error and (done.what in _KILLED or isinstance(done.what, Blow))]
+    return [done for done in seen.done if not done.error and (done.what in DEADLY or isinstance(done.what, Blow))]
 
 
 def _name(scan: Scan) -> str:

@@ -18,7 +18,7 @@ LOST = Trouble("the start's answer is lost", 0)
 #: All of them run at the same time.
 ALONE = (
     Case("a worker is killed as soon as the scan runs", hold=30, acts=(Act(What.KILL_BOTH, Moment.STARTED, 0),)),
-    Case("a pod is evicted", acts=(Act(What.TERM_SUPERVISOR, Moment.READ, 1),)),
+    Case("a pod is evicted", hold=30, acts=(Act(What.EVICT, Moment.READ, 1),)),
     Case(
         "cleared while the start's answer is on its way",
         trouble=SLOW,
