@@ -14,6 +14,8 @@ from .evidence import Cancel, Done, Evidence, Scan
 CROSSING_SECONDS = 2.0
 #: By these a scan is looked for whose start got no answer.
 LOOKS = ("GetLastOnceTaskInfo", "DescribeOnceTask", "ListUnfinishedOnceTask")
+#: Components that take tasks with them.
+_TAKING = (Blow.KILL_SCHEDULER_TREE, Blow.KILL_TRIGGERER, Blow.TERM_TRIGGERER)
 _GREEN = "SUCCESS"
 
 
@@ -103,12 +105,13 @@ def _left(seen: Evidence) -> Iterator[Finding]:
             continue
         if not seen.case.arguments["cancel_on_kill"] and (_ended(seen) or seen.state == "failed"):
             continue
-        text = f"{_name(scan)} runs on although the task is {seen.state}"
+        swept = "swept later" if scan.once_task_id in seen.swept else "not swept either"
+        text = f"{_name(scan)} runs on although the task is {seen.state}; {swept}"
         yield Finding(Promise.LEFT, text, _why_left(seen, scan))
 
 
 def _why_left(seen: Evidence, scan: Scan) -> str:
-    """Why a scan may be left, which `airflow aegis sweep` must find then."""
+    """Why a scan may be left, which `airflow aegis sweep` must find then; docs/cancelling.md names each."""
     looks = [line for line in seen.log if line.action in LOOKS and line.arrived > scan.began]
     if seen.case.source_filter != "honoured" and looks:
         return "the service takes no Source: a scan that was found is not ours"
@@ -117,12 +120,18 @@ def _why_left(seen: Evidence, scan: Scan) -> str:
     ended = _ended(seen)
     if ended is None:
         return "killed in its last try" if _killed(seen) else ""
-    if ended.state in ("up_for_retry", None, "scheduled", "queued"):
-        return "between tries there is nobody to cancel"
+    if ended.state in ("up_for_retry", None, "scheduled", "queued") or _had_no_process(seen, ended):
+        return "no process of it lived when a user ended it"
     after = [entry for entry in seen.entries if entry.at > ended.began - 10]
     if any("TaskDeferred" in entry.what for entry in after) and not any(entry.what == "on_kill" for entry in after):
-        return "the deferral was on its way"
+        return "no triggerer had taken it up when a user ended it"
     return ""
+
+
+def _had_no_process(seen: Evidence, ended: Done) -> bool:
+    """Whether the last process that had the task, or its triggerer, had been killed by then."""
+    last = max((entry.at for entry in seen.entries if entry.at <= ended.began), default=0.0)
+    return any(last <= killed.began <= ended.began for killed in seen.done if killed.what in (*DEADLY, *_TAKING))
 
 
 def _unasked(seen: Evidence) -> Iterator[Finding]:

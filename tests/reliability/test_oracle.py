@@ -162,8 +162,26 @@ def test_a_breach_is_found(name: str) -> None:
     ("known", "evidence"),
     [
         (
-            "between tries there is nobody to cancel",
+            "no process of it lived when a user ended it",
             seen(scan("a", 11, None), done=(at(What.MARK_FAILED, 15, state="up_for_retry"),), state="failed"),
+        ),
+        (
+            "no process of it lived when a user ended it",
+            seen(
+                scan("a", 11, None),
+                entries=(FIRST,),
+                done=(at(What.KILL_BOTH, 15), at(What.MARK_FAILED, 16)),
+                state="failed",
+            ),
+        ),
+        (
+            "no triggerer had taken it up when a user ended it",
+            seen(
+                scan("a", 11, None),
+                entries=(FIRST, Entry("execute raises TaskDeferred", 1, 101, 1, 1, 12.0)),
+                done=(at(What.MARK_FAILED, 13, state="deferred"),),
+                state="failed",
+            ),
         ),
         (
             "killed in its last try",
