@@ -12,6 +12,8 @@ from .evidence import Cancel, Done, Evidence, Scan
 
 #: A user's clear and the next try's start may cross: so long may the replaced scan run on.
 CROSSING_SECONDS = 2.0
+#: So long a deferral takes, from the process that defers to the trigger that waits; on_kill may reach neither.
+DEFERRAL_SECONDS = 5.0
 #: By these a scan is looked for whose start got no answer.
 LOOKS = ("GetLastOnceTaskInfo", "DescribeOnceTask", "ListUnfinishedOnceTask")
 #: Components that take tasks with them.
@@ -122,9 +124,9 @@ def _why_left(seen: Evidence, scan: Scan) -> str:
         return "killed in its last try" if _killed(seen) else ""
     if ended.state in ("up_for_retry", None, "scheduled", "queued") or _had_no_process(seen, ended):
         return "no process of it lived when a user ended it"
-    after = [entry for entry in seen.entries if entry.at > ended.began - 10]
-    if any("TaskDeferred" in entry.what for entry in after) and not any(entry.what == "on_kill" for entry in after):
-        return "no triggerer had taken it up when a user ended it"
+    deferred = [entry.at for entry in seen.entries if "TaskDeferred" in entry.what]
+    if any(ended.began - DEFERRAL_SECONDS < at < ended.ended + DEFERRAL_SECONDS for at in deferred):
+        return "a user ended it in the moment of its deferral"
     return ""
 
 

@@ -103,6 +103,15 @@ BROKEN = {
             swept=frozenset(),
         ),
     ),
+    "a deferred scan that outlives its user's end": (
+        Promise.LEFT,
+        seen(
+            scan("a", 11, None, "START"),
+            entries=(FIRST, Entry("execute raises TaskDeferred", 1, 101, 1, 1, 12.0)),
+            done=(at(What.MARK_FAILED, 30, state="deferred"),),
+            state="failed",
+        ),
+    ),
     "a scan that outlives its success": (Promise.LEFT, seen(GOOD, scan("b", 31, None, "START", process=2))),
     "a cancel that nobody asked for": (
         Promise.UNASKED,
@@ -175,7 +184,7 @@ def test_a_breach_is_found(name: str) -> None:
             ),
         ),
         (
-            "no triggerer had taken it up when a user ended it",
+            "a user ended it in the moment of its deferral",
             seen(
                 scan("a", 11, None),
                 entries=(FIRST, Entry("execute raises TaskDeferred", 1, 101, 1, 1, 12.0)),
