@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .evidence import Evidence
 from .oracle import Finding, Promise
+
+ALL = "all tasks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +20,9 @@ class Verdict:
     findings: Sequence[Finding]
 
     @property
-    def kind(self) -> str:
-        """What was done to the task, by the last thing."""
-        done = [done for done in self.seen.done if not done.error]
-        return done[-1].what.value if done else "nothing"
+    def kinds(self) -> set[str]:
+        """What was done to the task."""
+        return {done.what.value for done in self.seen.done if not done.error} or {"nothing"}
 
 
 def broken(verdicts: Iterable[Verdict]) -> list[Finding]:
@@ -30,20 +31,21 @@ def broken(verdicts: Iterable[Verdict]) -> list[Finding]:
 
 
 def table(verdicts: Sequence[Verdict]) -> str:
-    """Return a table in Markdown: a line for each kind of kill; in brackets, what is known not to be kept."""
-    counts: dict[str, Counter[tuple[Promise, bool]]] = defaultdict(Counter)
-    tasks = Counter(verdict.kind for verdict in verdicts)
+    """Return a table in Markdown, with a line for each thing that was done; a task counts for all that was done to it.
+
+    In brackets: what the documentation names as not to be kept.
+    """
+    tasks: Counter[str] = Counter()
+    counts: Counter[tuple[str, Promise, bool]] = Counter()
     for verdict in verdicts:
-        for finding in verdict.findings:
-            for kind in (verdict.kind, "all"):
-                counts[kind][finding.promise, bool(finding.known)] += 1
-    lines = [
-        _row("last thing done", "tasks", *(promise.value for promise in Promise)),
-        _row(*["---"] * (2 + len(Promise))),
-    ]
-    for kind, number in [*sorted(tasks.items()), ("all", len(verdicts))]:
-        cells = (_cell(counts[kind][promise, False], counts[kind][promise, True]) for promise in Promise)
-        lines.append(_row(kind, str(number), *cells))
+        for kind in (*verdict.kinds, ALL):
+            tasks[kind] += 1
+            counts.update((kind, finding.promise, bool(finding.known)) for finding in verdict.findings)
+    head = ["done to the task", "tasks", *(promise.value for promise in Promise)]
+    lines = [_row(*head), _row(*["---"] * len(head))]
+    for kind in [*sorted(tasks - Counter([ALL] * len(verdicts))), ALL]:
+        cells = (_cell(counts[kind, promise, False], counts[kind, promise, True]) for promise in Promise)
+        lines.append(_row(kind, str(tasks[kind]), *cells))
     return "\n".join(lines)
 
 

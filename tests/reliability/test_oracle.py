@@ -10,6 +10,7 @@ from .cases import Case, What, draw
 from .evidence import Cancel, Done, Evidence, Scan
 from .journal import Entry
 from .oracle import Promise, judge
+from .report import Verdict, table
 
 #: Processes begin at 10, 20 and so on.
 FIRST, SECOND = (Entry("execute", number, 100 + number, 1, number, 10.0 * number) for number in (1, 2))
@@ -205,3 +206,12 @@ def test_what_is_known_not_to_be_kept_is_told_apart(known: str, evidence: Eviden
 
 def test_a_round_is_the_same_whenever_it_is_drawn() -> None:
     assert draw(7, 3, 8) == draw(7, 3, 8) != draw(7, 4, 8)
+
+
+def test_a_task_counts_for_everything_that_was_done_to_it() -> None:
+    verdicts = [Verdict(evidence, judge(evidence)) for _, evidence in BROKEN.values()]
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table(verdicts).splitlines()]
+    counts = {line[0]: dict(zip(lines[0][1:], line[1:], strict=True)) for line in lines[2:]}
+    assert counts["all tasks"]["tasks"] == str(len(BROKEN))
+    assert counts["all tasks"]["stuck"] == "1"
+    assert int(counts["clear"]["tasks"]) == sum(any(d.what is What.CLEAR for d in e.done) for _, e in BROKEN.values())
