@@ -15,8 +15,9 @@ from tests.e2e import processes
 from tests.e2e.api import ApiError
 from tests.e2e.stack import AirflowStack
 
-from .cases import Act, What
+from .cases import Act, Trouble, What
 from .evidence import Done
+from .troubles import TROUBLES
 from .watch import Watch
 
 #: So long an api-server may be dead.
@@ -49,6 +50,7 @@ class Deeds:
     def __init__(self, watch: Watch, sas: Emulator, stack: AirflowStack) -> None:
         self.done: list[Done] = []
         self.theirs: set[str] = set()  #: ids of the scans that a colleague started
+        self.trouble_began: float | None = None
         self._watch, self._sas, self._stack = watch, sas, stack
 
     def do(self, act: Act) -> None:
@@ -67,6 +69,11 @@ class Deeds:
         process = last.process if last else 0
         self.done.append(Done(act.what, began, time.monotonic(), state, process, error))
         self._watch.forget()
+
+    def make_trouble(self, trouble: Trouble) -> None:
+        """Let something go wrong with the service."""
+        TROUBLES[trouble.name](self._sas, trouble.seconds)
+        self.trouble_began = time.monotonic()
 
     def kill_all(self) -> None:
         """End every process of the task."""

@@ -66,6 +66,7 @@ class Done:
 class Evidence:
     """Everything that was seen.
 
+    :param trouble_began: when the trouble of the case began, if it did.
     :param state: of the task instance in the end.
     :param tries: how each earlier try ended.
     :param once_task_id: as the task pushed it.
@@ -77,6 +78,7 @@ class Evidence:
     case: Case
     run_id: str
     began: float
+    trouble_began: float | None = None
     scans: tuple[Scan, ...] = ()
     cancels: tuple[Cancel, ...] = ()
     entries: tuple[Entry, ...] = ()

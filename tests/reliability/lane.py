@@ -15,7 +15,6 @@ from .cases import Act, Case
 from .database import FINAL, Database
 from .deeds import Deeds, patiently
 from .evidence import Evidence, cancels_of, scans_of
-from .troubles import TROUBLES
 from .watch import Watch
 
 #: A moment that has not come by then does not come any more.
@@ -49,9 +48,11 @@ class Lane:
         """
         self._prepare(case)
         began, run_id = time.monotonic(), new_run_id()
-        self._trigger(case, run_id)
         watch = Watch(case, run_id, self.sas, self.database, self.folder)
         deeds = Deeds(watch, self.sas, self.stack)
+        if case.trouble and case.trouble.moment is None:
+            deeds.make_trouble(case.trouble)
+        self._trigger(case, run_id)
         stuck = not self._hit(case, watch, deeds, began, until)
         self._settle(watch, deeds)
         evidence = self._collect(case, watch, deeds, began)
@@ -75,8 +76,6 @@ class Lane:
 
     def _trigger(self, case: Case, run_id: str) -> None:
         conf = {"name": case.name, "connection": self.connection}
-        if case.trouble and case.trouble.moment is None:
-            TROUBLES[case.trouble.name](self.sas, case.trouble.seconds)
         try:
             patiently(lambda: self.stack.trigger(case.dag_id, conf, run_id=run_id))
         except ApiError as error:
@@ -90,7 +89,7 @@ class Lane:
         while (now := time.monotonic()) < began + _CASE_SECONDS:
             watch.look()
             if trouble and trouble.moment and watch.seen(trouble.moment):
-                TROUBLES[trouble.name](self.sas, trouble.seconds)
+                deeds.make_trouble(trouble)
                 trouble = None
             if acts and _is_due(acts[0], watch, armed):
                 deeds.do(acts.pop(0))
@@ -137,6 +136,7 @@ class Lane:
             case=case,
             run_id=watch.run_id,
             began=began,
+            trouble_began=deeds.trouble_began,
             scans=scans_of(self.sas, deeds.theirs),
             cancels=cancels_of(log),
             entries=tuple(watch.entries),

@@ -9,11 +9,14 @@ from itertools import pairwise
 
 from .cases import DEADLY, ENDS, Blow, What
 from .evidence import Cancel, Done, Evidence, Scan
+from .troubles import TWO_CANCELS_FAIL
 
 #: A user's clear and the next try's start may cross: so long may the replaced scan run on.
 CROSSING_SECONDS = 2.0
 #: So long a deferral takes, from the process that defers to the trigger that waits; on_kill may reach neither.
 DEFERRAL_SECONDS = 5.0
+#: From a user's act to the SIGKILL of the task's process: the next heartbeat and Airflow's patience.
+STOP_SECONDS = 10.0
 #: By these a scan is looked for whose start got no answer.
 LOOKS = ("GetLastOnceTaskInfo", "DescribeOnceTask", "ListUnfinishedOnceTask")
 #: Components that take tasks with them.
@@ -127,7 +130,15 @@ def _why_left(seen: Evidence, scan: Scan) -> str:
     deferred = [entry.at for entry in seen.entries if "TaskDeferred" in entry.what]
     if any(ended.began - DEFERRAL_SECONDS < at < ended.ended + DEFERRAL_SECONDS for at in deferred):
         return "a user ended it in the moment of its deferral"
-    return ""
+    return "the service did not answer when a user ended it" if _was_troubled(seen, ended) else ""
+
+
+def _was_troubled(seen: Evidence, ended: Done) -> bool:
+    """Whether cancels may have failed in the seconds that Airflow leaves a process that is told to stop."""
+    trouble, began = seen.case.trouble, seen.trouble_began
+    if trouble is None or began is None or "start" in trouble.name or trouble.name == TWO_CANCELS_FAIL:
+        return False  # after two failures there is time for another
+    return began - STOP_SECONDS < ended.ended < began + trouble.seconds
 
 
 def _had_no_process(seen: Evidence, ended: Done) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .cases import Case, What, draw
+from .cases import Case, Trouble, What, draw
 from .evidence import Cancel, Done, Evidence, Scan
 from .journal import Entry
 from .oracle import Promise, judge
@@ -24,14 +24,17 @@ def at(what: What, moment: float, **more: Any) -> Done:
     return Done(what, moment, moment + 0.1, **{"state": "running"} | more)
 
 
-def seen(*scans: Scan, variant: str = "plain", outcome: str = "SUCCESS", **more: Any) -> Evidence:
+def seen(
+    *scans: Scan, variant: str = "plain", outcome: str = "SUCCESS", trouble: Trouble | None = None, **more: Any
+) -> Evidence:
     usual: dict[str, Any] = {
         "state": "success",
         "swept": frozenset("a"),
         "entries": (FIRST, SECOND),
         "once_task_id": "a",
     }
-    return Evidence(Case("case", variant=variant, outcome=outcome), "run", 0.0, scans=scans, **usual | more)
+    case = Case("case", variant=variant, outcome=outcome, trouble=trouble)
+    return Evidence(case, "run", 0.0, scans=scans, **usual | more)
 
 
 GOOD = scan("a", 11, 30)
@@ -196,6 +199,17 @@ def test_a_breach_is_found(name: str) -> None:
         (
             "killed in its last try",
             seen(scan("a", 11, None), variant="no retries", done=(at(What.KILL_BOTH, 15),), state="failed"),
+        ),
+        (
+            "the service did not answer when a user ended it",
+            seen(
+                scan("a", 11, None),
+                entries=(FIRST,),
+                done=(at(What.MARK_FAILED, 15),),
+                state="failed",
+                trouble=Trouble("connections are refused", 9),
+                trouble_began=12.0,
+            ),
         ),
         ("the scheduler took a deferral for a failure", seen(GOOD, races=2, state="failed")),
     ],

@@ -9,6 +9,8 @@ from airflow_provider_aegis.emulator import Emulator, Fault
 START, CANCEL = "GenerateOnceTask", "CancelOnceTask"
 _DOWN = Fault.error("ServiceUnavailable", status=503)
 
+TWO_CANCELS_FAIL = "two cancels are answered 503"
+
 #: How each begins; it ends by itself. `seconds` is how long it goes on, or how slow an answer is.
 TROUBLES: dict[str, Callable[[Emulator, float], None]] = {
     "the start's answer is lost": lambda sas, _: sas.inject(START, Fault.reset(after=True)),
@@ -27,7 +29,7 @@ TROUBLES: dict[str, Callable[[Emulator, float], None]] = {
         "*", Fault.html(), seconds=seconds, probability=0.33
     ),
     "connections are refused": lambda sas, seconds: sas.refuse_connections(seconds),
-    "two cancels are answered 503": lambda sas, _: sas.inject(CANCEL, _DOWN, times=2),
+    TWO_CANCELS_FAIL: lambda sas, _: sas.inject(CANCEL, _DOWN, times=2),
     "half of the answers are slow": lambda sas, seconds: sas.inject(
         "*", Fault.delayed(1), seconds=seconds, probability=0.5
     ),
