@@ -82,7 +82,7 @@ def exchange(
             limiter.answered()
             return payload
         if isinstance(error, ThrottledError):
-            limiter.throttled(min(error.retry_after or 0, LONGEST_RETRY_AFTER))
+            limiter.throttled(min(error.retry_after or 0, LONGEST_RETRY_AFTER), call.operation.name)
         delay = _next_delay(service, call, error, attempts, offset, deadline)
         if delay > 0:
             yield Sleep(delay)
@@ -125,7 +125,7 @@ def _await_turn(
     """Wait until the rate limiter lets a request go."""
     _check_time(service, 0.0, deadline, error, call)
     try:
-        while wait := limiter.reserve(turn):
+        while wait := limiter.reserve(turn, call.operation.name):
             late = deadline is not None and service.clock.monotonic() + wait >= deadline
             if late and turn[0] is Priority.URGENT:
                 return  # the service may refuse it; to wait is to give up

@@ -7,7 +7,8 @@ Theory of operation. A call takes a turn of one of three priorities, and asks (:
 has to wait; it asks again after a part of that, until the answer is 0. So a call that gives up has taken nothing, and
 one that goes first delays the others by just its own request.
 
-- URGENT (cancelling, the last read at a deadline) goes at once, unless the service asked everybody to pause.
+- URGENT (cancelling, the last read at a deadline) goes at once, unless the service asked this very operation to wait:
+  it counts its quota by operation.
 - CALL (all else that somebody waits for) goes in its order at ``ceiling`` requests a second.
 - POLL (reads that repeat while a task runs) goes in its order behind these at ``rate``, which is learnt.
 
@@ -20,8 +21,8 @@ lowers it with every refusal, as TCP does, so that together they stay a little b
 - While many of its answers are refusals, it lowers its rate faster. If that does not help for some seconds, the service
   refuses for a reason of its own: the rate is then not lowered below ``STORM_RATE``, and as soon as answers come again
   it is raised to what empties the line.
-- A pause that the service asked for holds for all calls; for polls it ends at random within one interval, so that not
-  all processes come back at once.
+- A pause that the service asked for holds for all other calls; for polls it ends at random within one interval, so
+  that not all processes come back at once.
 
 ``tests/benchmarks/fleet.py`` plays these rules with many processes; the constants are its outcome.
 """
@@ -96,6 +97,7 @@ class RateLimiter:
         self._line: list[Turn] = []
         self._since: dict[Turn, float] = {}
         self._taken = self._asked_until = self._polls_paused_until = float("-inf")
+        self._asked_of: dict[str, float] = {}
         self._ceilings: dict[str, _Ceiling] = {}
         self._refused_share = 0.0
         self._answers = 0  # since the last refusal
@@ -108,16 +110,17 @@ class RateLimiter:
         """Return a turn behind all others of its priority."""
         return priority, next(self._numbers)
 
-    def reserve(self, turn: Turn) -> float:
+    def reserve(self, turn: Turn, action: str = "") -> float:
         """Take a request's place if it may go now.
 
+        :param action: the operation, for which the service may have asked to wait.
         :return: 0 if it may, else the seconds until it may as things stand.
         """
         with self._lock:
             now = self._now()
             if turn[0] is Priority.URGENT:
                 self._taken = max(self._taken, now)
-                return max(0.0, self._asked_until - now)
+                return max(0.0, self._asked_of.get(action, now) - now)
             polls = turn[0] is Priority.POLL
             gap = 1 / (self.rate if polls else self.ceiling)
             ahead = bisect_left(self._line, turn)
@@ -143,9 +146,10 @@ class RateLimiter:
             if self._since.pop(turn, None) is not None:
                 self._line.remove(turn)
 
-    def throttled(self, wait: float) -> None:
+    def throttled(self, wait: float, action: str = "") -> None:
         """Take note that the service refused a request for its quota.
 
+        :param action: the operation that it refused.
         :param wait: seconds in which nobody should ask.
         """
         with self._lock:
@@ -163,6 +167,7 @@ class RateLimiter:
             gap = 1 / self.rate
             self._taken = min(self._taken, now - gap)
             self._asked_until = max(self._asked_until, now + wait)
+            self._asked_of[action] = now + wait
             self._polls_paused_until = max(self._polls_paused_until, self._asked_until + self._rng.random() * gap)
 
     def answered(self) -> None:

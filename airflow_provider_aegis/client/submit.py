@@ -112,7 +112,7 @@ def find_if_running(
         if found is None or not found.ours:
             return None
         once_task_id = found.once_task_id
-    payload = yield from exchange(service, read_of(request, once_task_id), deadline=deadline)
+    payload = yield from retry_all(service, read_of(request, once_task_id), deadline)
     return None if OnceTaskResult(payload).phase in OVER else once_task_id
 
 
@@ -133,7 +133,7 @@ def cancel_submitted(
         log.debug("How the scan stands cannot be read, so it is cancelled in any case. %s", error)
         running = once_task_id
     if running:
-        yield from exchange(service, cancel_once_task(running), deadline=deadline)
+        yield from retry_all(service, cancel_once_task(running), deadline)
     return running
 
 

@@ -19,7 +19,13 @@ from airflow_provider_aegis.client.operations import Call
 from airflow_provider_aegis.client.pace import Pace
 from airflow_provider_aegis.client.submit import await_vacancy
 from airflow_provider_aegis.client.watch import DEFAULT_UNKNOWN_GRACE, Ending, Outcome, Watcher, watch
-from airflow_provider_aegis.exceptions import MalformedEventError, OnceTaskDeadlineError, bad_ending, read_event
+from airflow_provider_aegis.exceptions import (
+    MalformedEventError,
+    OnceTaskDeadlineError,
+    TaskKilledError,
+    bad_ending,
+    read_event,
+)
 from airflow_provider_aegis.hooks.connection import CONN_NAME
 from airflow_provider_aegis.operators.base import AegisTask
 from airflow_provider_aegis.operators.scan import Scan, cancel
@@ -155,7 +161,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
         if on_conflict not in ON_CONFLICT:
             raise ValueError(f"on_conflict must be one of {', '.join(ON_CONFLICT)}, not {on_conflict!r}.")
         self._scan: Scan | None = None
-        self._timed_out = False
+        self._timed_out = self._killed = False
 
     def execute(self, context: Context) -> Any:
         """Start the scan, or pick up the one that an earlier try started, and wait for its end."""
@@ -194,6 +200,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
 
     def on_kill(self) -> None:
         """Cancel the scan that this task started if a user ended the task, or ``execution_timeout`` passed."""
+        self._killed = True
         if self._scan:
             cancels = self.cancel_on_timeout if self._timed_out else self.cancel_on_kill
             self._scan.kill(cancel=cancels, timed_out=self._timed_out)
@@ -208,6 +215,8 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
                 replaces=self.cancel_on_kill,
                 awaited=self.wait_for_completion,
             )
+            if self._killed:
+                raise TaskKilledError("The task was told to stop, so it starts no scan.")
             while (submission := self._obtain(deadline, waits)) is None:
                 waits += 1
             context["ti"].xcom_push(key=ONCE_TASK_ID, value=submission.once_task_id)
@@ -264,9 +273,10 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
             raise ending.error
         self._scan = None  # there is nothing left to cancel
         self.show_request(context, payload=ending.payload, error=ending.error)
+        runs_on = False
         if ending.outcome is Outcome.DEADLINE and self.cancel_on_timeout and submission.ours:
-            cancel(self.hook, submission.once_task_id, seconds=DEADLINE_CANCEL_SECONDS)
-        SubmissionStore(context).conclude(succeeded=ending.outcome is Outcome.SUCCESS)
+            runs_on = not cancel(self.hook, submission.once_task_id, seconds=DEADLINE_CANCEL_SECONDS)
+        SubmissionStore(context).conclude(succeeded=ending.outcome is Outcome.SUCCESS, runs_on=runs_on)
         if ending.outcome is Outcome.SUCCESS:
             return dict(ending.payload)
         raise bad_ending(ending, once_task_type=self.once_task_type, once_task_id=submission.once_task_id)

@@ -24,7 +24,7 @@ from airflow_provider_aegis.client.errors import (
     InvalidRequestError,
     SecurityCenterError,
 )
-from airflow_provider_aegis.client.exchange import Conversation, Reply, exchange, server_time
+from airflow_provider_aegis.client.exchange import Conversation, Reply, Send, exchange, server_time
 from airflow_provider_aegis.client.find_submitted import (
     Submitted,
     find_running,
@@ -53,13 +53,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+START = "GenerateOnceTask"
 # Within the 5 s that Airflow leaves between SIGTERM and SIGKILL.
 CANCEL_SECONDS = 3.5
 # How long the signal handler itself waits. Longer would be in vain if the main thread holds the channel to Airflow.
 HANDLER_SECONDS = 1.0
 
-# For the scan of an earlier try, which may have to be searched first.
-REPLACE_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -131,11 +130,17 @@ class Scan:
 
     def _until_killed(self, flow: Conversation[T]) -> Conversation[T]:
         reply: Reply = None
+        starts = 0
         try:
             while True:
                 command = flow.send(reply)
                 if self._cancels is not None:
                     raise TaskKilledError("The task was told to stop, so it starts no scan.")
+                if isinstance(command, Send) and command.signature and command.signature.action == START:
+                    starts += 1
+                    if starts > 1 and self._submission:
+                        # Airflow refuses this if another process has taken the task over since.
+                        self._store.write(self._submission)
                 reply = yield command
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
@@ -153,11 +158,12 @@ class Scan:
         if submission and submission.ours:
             with self._hook.sibling() as hook:
                 if submission.once_task_id:
-                    cancel(hook, submission.once_task_id)
+                    cancelled = cancel(hook, submission.once_task_id)
                 else:
-                    cancel_if_it_runs(hook, self._request_of(submission.source), submission, seconds=CANCEL_SECONDS)
+                    request = self._request_of(submission.source)
+                    cancelled = cancel_if_it_runs(hook, request, submission, seconds=CANCEL_SECONDS)
             if timed_out:
-                self._store.delete()
+                self._store.conclude(succeeded=False, runs_on=not cancelled)
 
     def _attach(self, until: float) -> Submission | None:
         stored = self._store.read()
@@ -174,7 +180,9 @@ class Scan:
                 return kept if kept and self._is_of_use(kept, until) else None
             case Plan.REPLACE, Submission() if self._replaces:
                 log.info("The task was cleared or its arguments changed: the scan of the earlier try is cancelled.")
-                cancel_if_it_runs(self._hook, self._request_of(stored.source), stored, seconds=REPLACE_SECONDS)
+                self._submission = stored
+                left = until - self._hook.service.clock.monotonic()
+                cancel_if_it_runs(self._hook, self._request_of(stored.source), stored, seconds=left)
         return None
 
     def _is_of_use(self, stored: Submission, until: float) -> bool:
@@ -215,7 +223,8 @@ class Scan:
         self._submission = intent
         request = self._request_of(intent.source)
         try:
-            submitted = self.run(submit(self._hook.service, request, intent.window, deadline=until))
+            flow = submit(self._hook.service, request, intent.window, deadline=until)
+            submitted = self.run(flow)
         except SecurityCenterError as error:
             if error.refused:  # else a scan may run after all, and a later try searches for it
                 self._store.delete()
@@ -253,25 +262,28 @@ class Scan:
         return Call(self._request.operation, {**self._request.params, "Source": source}) if source else self._request
 
 
-def cancel(hook: AegisHook, once_task_id: str, *, seconds: float = CANCEL_SECONDS) -> None:
+def cancel(hook: AegisHook, once_task_id: str, *, seconds: float = CANCEL_SECONDS) -> bool:
     """Cancel a scan that runs, as well as it goes: what goes wrong is logged, and nothing is raised.
 
     :param seconds: for the call, with all its attempts.
+    :return: whether it is cancelled.
     """
     try:
         until = hook.service.clock.monotonic() + seconds
         hook.perform(exchange(hook.service, cancel_once_task(once_task_id), deadline=until))
     except (SecurityCenterError, ConfigurationError) as error:
         log.warning("Scan %s could not be cancelled and may run on: %s", once_task_id, error)
-    else:
-        log.info("Scan %s is cancelled.", once_task_id)
+        return False
+    log.info("Scan %s is cancelled.", once_task_id)
+    return True
 
 
-def cancel_if_it_runs(hook: AegisHook, request: Call, submission: Submission, *, seconds: float) -> None:
+def cancel_if_it_runs(hook: AegisHook, request: Call, submission: Submission, *, seconds: float) -> bool:
     """Cancel the scan of a submission if it runs, as well as it goes: what goes wrong is logged, and nothing is raised.
 
     :param request: the GenerateOnceTask call, by whose source a scan is found of which no id is stored.
     :param seconds: for all calls.
+    :return: whether it does not run any more.
     """
     name = submission.once_task_id or f"with the source {submission.source}"
     try:
@@ -280,5 +292,6 @@ def cancel_if_it_runs(hook: AegisHook, request: Call, submission: Submission, *,
         cancelled = hook.perform(flow)
     except (SecurityCenterError, ConfigurationError) as error:
         log.warning("Scan %s could not be cancelled and may run on: %s", name, error)
-    else:
-        log.info("Scan %s is cancelled." if cancelled else "Scan %s does not run any more.", cancelled or name)
+        return False
+    log.info("Scan %s is cancelled." if cancelled else "Scan %s does not run any more.", cancelled or name)
+    return True

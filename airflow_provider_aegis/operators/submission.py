@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 KEY = "aegis_submission"
+# The generation of a scan that no try picks up any more.
+UNWANTED = "unwanted"
 
 log = logging.getLogger(__name__)
 
@@ -136,15 +138,16 @@ class SubmissionStore:
         if self.remembers:
             self._store.delete(KEY)
 
-    def conclude(self, *, succeeded: bool) -> None:
-        """Note that the scan is over. A failure to write does not change how the scan ended, so it is logged alone.
+    def conclude(self, *, succeeded: bool, runs_on: bool = False) -> None:
+        """Note that the task is done with its scan. A failure to write changes nothing about that, and is logged.
 
         :param succeeded: whether a later try returns this scan's result, instead of starting another.
+        :param runs_on: whether the scan could not be cancelled, so that a later try has to.
         """
         try:
-            if not succeeded:
+            if not succeeded and not runs_on:
                 self.delete()
             elif stored := self.read():
-                self.write(replace(stored, ended=True))
+                self.write(replace(stored, ended=True) if succeeded else replace(stored, generation=UNWANTED))
         except Exception as error:  # noqa: BLE001  (whatever a backend of the store raises)
             log.warning("That the scan is over could not be stored: %s", error)

@@ -83,8 +83,8 @@ def play(scenario: Scenario, *, seed: int) -> Result:
 class Unadapted(RateLimiter):
     """What a process does that knows its own ceiling alone."""
 
-    def throttled(self, wait: float) -> None:
-        super().throttled(wait)
+    def throttled(self, wait: float, action: str = "") -> None:
+        super().throttled(wait, action)
         self.rate = self.ceiling
 
     def answered(self) -> None:

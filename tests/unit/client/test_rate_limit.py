@@ -95,7 +95,14 @@ def test_an_urgent_call_delays_the_others_by_its_own_request_alone() -> None:
     assert limiter.reserve(turn) == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize("priority", Priority)
+def test_an_urgent_call_waits_for_what_the_service_asked_of_its_own_operation_alone() -> None:
+    limiter, _ = make()
+    limiter.throttled(10, "GetOnceTaskResultInfo")
+    assert limiter.reserve(limiter.turn(URGENT), "CancelOnceTask") == 0
+    assert limiter.reserve(limiter.turn(URGENT), "GetOnceTaskResultInfo") == 10
+
+
+@pytest.mark.parametrize("priority", [CALL, POLL])
 def test_a_wait_that_the_service_asked_for_holds_for_everybody(priority: Priority) -> None:
     limiter, clock = make()
     limiter.throttled(10)
@@ -280,7 +287,7 @@ def test_sixty_polls_do_not_keep_a_cancel_waiting() -> None:
 
 def test_a_cancel_goes_in_a_pause_that_is_longer_than_its_deadline() -> None:
     clock = FakeClock()
-    first, _ = begin(clock)
+    first, _ = begin(clock, call=CANCEL)
     first.send(failure("Throttling", x_acs_retry_after="7000"))
     assert begin(clock, call=CANCEL, deadline=60.0)[1] == Sleep(7)
     assert isinstance(begin(clock, call=CANCEL, deadline=4.0)[1], Send)
