@@ -263,8 +263,15 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
             self.show_request(context, payload=payload)
             if outcome := watcher.judge(payload, time.time()):
                 return Ending(outcome, payload)
+        self._leave_if_ended()
         self.defer(trigger=self._trigger(submission, deadline), method_name="execute_complete")
         raise AssertionError("defer() does not return")
+
+    def _leave_if_ended(self) -> None:
+        """Cancel the scan of a task that a user has just ended: Airflow refuses its deferral, and calls no on_kill."""
+        if self._scan and self._scan.was_ended():
+            self.on_kill()
+            raise TaskKilledError("The task was ended before it could wait in the triggerer.")
 
     def _conclude(self, context: Context, ending: Ending, submission: Submission) -> dict[str, Any]:
         """Return the payload of a good ending, and raise for every other one."""

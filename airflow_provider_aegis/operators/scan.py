@@ -116,6 +116,10 @@ class Scan:
         """
         return self._hook.perform(self._until_killed(flow))
 
+    def was_ended(self) -> bool:
+        """Whether the task instance was ended, as far as Airflow says so."""
+        return self._store.remembers and was_ended(self._context)
+
     def kill(self, *, cancel: bool, timed_out: bool = False) -> None:
         """Start nothing any more, and cancel the scan if this task started it and was ended itself.
 
@@ -151,7 +155,7 @@ class Scan:
         if not self._cancels:
             return
         # Where nothing is remembered, a later try starts another scan in any case.
-        if self._store.remembers and not timed_out and not was_ended(self._context):
+        if self._store.remembers and not timed_out and not self.was_ended():
             log.info("This process was told to stop, but its task was not ended: the scan is left to the next try.")
             return
         submission = self._submission

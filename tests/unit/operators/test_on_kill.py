@@ -216,3 +216,12 @@ def test_execution_timeout_does_what_cancel_on_timeout_says(
     assert sas.cancelled == (sas.started if cancel_on_timeout else [])
     assert task.store is not None
     assert (KEY in task.store) != cancel_on_timeout, "a later try starts another scan"
+
+
+def test_a_task_that_a_user_ends_in_the_moment_of_its_deferral_cancels_its_scan(sas: Emulator, task: FakeTask) -> None:
+    """Airflow refuses the deferral, and calls on_kill of neither the process nor a trigger."""
+    operator = scan(deferrable=True)()
+    task.state = "failed"
+    with pytest.raises(TaskKilledError, match="was ended"):
+        operator.execute(task.context)
+    assert sas.cancelled == sas.started
