@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import secrets
 import time
 from collections.abc import Iterator
@@ -44,7 +45,6 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     with Emulator(keys=CANARIES.keys(), seconds=3600, requests_per_second=0, running_limit=100) as sas:
         wiretap = Wiretap(sas)
         with serving(sas) as services, hostile() as peers:
-            services.noting = True
             env = {
                 "AIRFLOW__CORE__COMPRESS_SERIALIZED_DAGS": "True",
                 "AIRFLOW__CORE__FERNET_KEY": FERNET_KEY,
@@ -59,6 +59,7 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
                 "HTTPS_PROXY": peers.proxy_url(CANARIES.proxy),
             }
             with AirflowStack(DAGS, env=env) as stack:
+                services.session = os.getsid(stack.pid("triggerer"))
                 life = Life(stack, sas, services, CANARIES, wiretap, peers, folder)
                 life.live()
                 yield life

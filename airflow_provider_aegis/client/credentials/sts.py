@@ -22,7 +22,7 @@ from airflow_provider_aegis.client.credentials.base import (
 from airflow_provider_aegis.client.endpoints import check_region
 from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.secret import Secret
-from airflow_provider_aegis.client.signing import Credentials, canonical_query, flatten, iso_date, percent_encode
+from airflow_provider_aegis.client.signing import Credentials, canonical_query, flatten, iso_date
 
 VERSION = "2015-04-01"
 DEFAULT_SESSION_NAME = "airflow-provider-aegis"
@@ -80,11 +80,9 @@ class AssumeRole(Role):
     def fetch(self, clock: Clock) -> Conversation[Fetched]:
         """Ask STS, signed as the vendor's own client does: version 3 of the signature, parameters in the query."""
         base = (yield from self.base.fetch(clock)).credentials
-        # As it is in the query too, which the library that sends it may log.
-        secrets = secrets_of(base, self.external_id, percent_encode(self.external_id or ""))
-        yield Mask(secrets)
+        yield Mask(secrets_of(base))
         reply = yield self._request(base, clock)
-        return credentials_from(reply, "AssumeRole", secrets, inside="Credentials")
+        return credentials_from(reply, "AssumeRole", secrets_of(base, self.external_id), inside="Credentials")
 
     def _request(self, base: Credentials, clock: Clock) -> Send:
         signature = Signature("AssumeRole", iso_date(int(clock.time())), uuid.uuid4().hex, base, VERSION)

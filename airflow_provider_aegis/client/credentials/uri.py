@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
-from airflow_provider_aegis.client.commands import Conversation, Mask
+from airflow_provider_aegis.client.commands import Conversation
 from airflow_provider_aegis.client.credentials.base import Clock, Fetched, credentials_from, request, secrets_of
 from airflow_provider_aegis.client.endpoints import is_loopback
 from airflow_provider_aegis.client.errors import ConfigurationError
@@ -31,16 +31,11 @@ class CredentialsUri:
 
     def fetch(self, clock: Clock) -> Conversation[Fetched]:  # noqa: ARG002  (the request is not dated)
         """Ask, never through a proxy."""
-        secrets = self._secrets()
-        yield Mask(secrets)
         reply = yield request(self.uri, direct=True)
-        return credentials_from(reply, ACTION, secrets)
+        return credentials_from(reply, ACTION, self._secrets())
 
     def _secrets(self) -> tuple[Secret, ...]:
-        query = urlsplit(self.uri).query
-        # As they are in the query too, which the library that sends it may log.
-        written = (pair.partition("=")[2] for pair in query.split("&"))
-        return secrets_of(None, *(value for _, value in parse_qsl(query)), *written)
+        return secrets_of(None, *(value for _, value in parse_qsl(urlsplit(self.uri).query)))
 
 
 def check_uri(text: str, *, named: str, hosts: tuple[str, ...] | None = None) -> str:

@@ -222,7 +222,7 @@ def fetch(adapter: BoundedAdapter, request: requests.PreparedRequest, send: Send
     limit = min(send.seconds, sum(timeout) + MAX_ANSWER_SECONDS)
     try:
         with (
-            within(limit),
+            within(limit, str(urlsplit(request.url or "").query)),
             adapter.send(request, stream=True, timeout=timeout, proxies=proxies) as response,
         ):
             headers = {name.lower(): value for name, value in response.headers.items()}

@@ -32,14 +32,21 @@ _own = threading.local()
 
 
 @contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """Have the answers that this thread waits for end after so long."""
-    before = _limit()
-    _own.limit = (seconds, time.monotonic() + seconds)
+def within(seconds: float, query: str = "") -> Iterator[None]:
+    """Have the answers that this thread waits for end after so long.
+
+    :param query: what its request asks for. Only the connection learns of it: urllib3 logs what the adapter hands on.
+    """
+    before = _limit(), _query()
+    _own.limit, _own.query = (seconds, time.monotonic() + seconds), query
     try:
         yield
     finally:
-        _own.limit = before
+        _own.limit, _own.query = before
+
+
+def _query() -> str:
+    return getattr(_own, "query", "")
 
 
 def _limit() -> tuple[float, float]:
@@ -116,6 +123,10 @@ class _Connecting:
         except (OSError, HTTPError, HTTPException) as error:
             raise UnreachableError(f"no connection came about: {words_of(error)}") from error
 
+    def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
+        """Ask for an address with its query."""
+        super().putrequest(method, f"{url}?{query}" if (query := _query()) else url, *args, **kwargs)  # type: ignore[misc]
+
     def _new_conn(self) -> socket.socket:
         """Connect as urllib3 does, but within the time-out, which there begins anew with every address of the host."""
         until = time.monotonic() + self.timeout
@@ -177,6 +188,10 @@ class BoundedAdapter(HTTPAdapter):
         """Verify the endpoint by the context."""
         super().init_poolmanager(*args, **(self._tls | kwargs))
         _bound(self.poolmanager)
+
+    def request_url(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what to ask for, without the query."""
+        return super().request_url(*args, **kwargs).partition("?")[0]
 
     def proxy_headers(self, proxy: str) -> dict[str, str]:  # noqa: ARG002  (its address has no password in it)
         """Return what the proxy alone is told."""

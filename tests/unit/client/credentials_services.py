@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -43,11 +45,18 @@ def signed_as_it_should_be(method: str, target: str, headers: Mapping[str, str])
     return {"host", "x-acs-action", "x-acs-date"} <= set(names) and given == expected
 
 
-def process_of(address: tuple[str, int]) -> int:
-    """Return the process whose end of a connection has this address."""
-    import psutil
-
-    return next((one.pid or 0 for one in psutil.net_connections("tcp") if tuple(one.laddr) == address), 0)
+def process_of(address: tuple[str, int], session: int) -> int:
+    """Return the process of a session whose end of a connection has this address, with what Linux tells."""
+    wanted = f"{socket.htonl(int.from_bytes(socket.inet_aton(address[0]))):08X}:{address[1]:04X}"
+    lines = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines())
+    inode = next((line[9] for line in lines if line[1] == wanted), None)
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if entry.name.isdecimal() and os.getsid(int(entry.name)) == session:
+                for open_file in (entry / "fd").iterdir():
+                    if str(open_file.readlink()) == f"socket:[{inode}]":
+                        return int(entry.name)
+    return 0
 
 
 @dataclass
@@ -57,7 +66,7 @@ class CredentialsServices:
     :param life: seconds that they live.
     :param trouble: a status and a body with which all of them answer in place of credentials; ``{request}`` in it
         becomes what they were asked with.
-    :param noting: whether to find out which process asks.
+    :param session: the session whose processes ask, if it is to be found out which do.
     :param callers: what was asked for by which process.
     """
 
@@ -68,7 +77,7 @@ class CredentialsServices:
     requests: Counter[str] = field(default_factory=Counter)
     asked: list[dict[str, str]] = field(default_factory=list)
     authorizations: list[str] = field(default_factory=list, repr=False)
-    noting: bool = False
+    session: int = 0
     callers: set[tuple[str, int]] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
     port: int = 0
@@ -173,7 +182,7 @@ def serving(sas: Emulator) -> Iterator[CredentialsServices]:
         def do_GET(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
             received = self.rfile.read(int(headers.get("content-length", 0))).decode()
-            process = process_of(self.client_address) if services.noting else 0
+            process = process_of(self.client_address, services.session) if services.session else 0
             status, body = services.answer(self.command, self.path, headers, received, process)
             self.send_response(status)
             self.send_header("Content-Length", str(len(body.encode())))
