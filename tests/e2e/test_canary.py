@@ -144,9 +144,8 @@ def test_airflow_masks_what_a_careless_program_logs(auth_type: str, life: Life, 
 @pytest.mark.parametrize("what", ASKED)
 def test_workers_and_the_triggerer_each_asked_for_keys(what: str, life: Life) -> None:
     askers = {process for asked, process in life.services.callers if asked == what}
-    assert 0 not in askers
     assert askers & life.triggerer
-    assert askers - life.triggerer
+    assert askers - life.triggerer - {0}, "0 is one that gave up before it was looked for"
 
 
 def test_all_of_it_happened(life: Life, haystack: Haystack) -> None:
