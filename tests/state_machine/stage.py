@@ -106,7 +106,8 @@ class Stage:
         """Let everything be well again, and look at what is left once all has come to rest."""
         self.world.note("all is well again")
         self.world.center.heal()
-        self.world.unreachable_until = self.airflow.away_until = 0.0
+        self.world.unreachable_until = min(self.world.unreachable_until, self.world.now)
+        self.airflow.away_until = min(self.airflow.away_until, self.world.now)
         for scan in self.world.scans:
             if scan.task_id not in self.oracle.own and self.world.runs(scan):
                 self.world.center.finish(scan.task_id)
