@@ -15,7 +15,7 @@ one that goes first delays the others by just its own request.
 All processes of an account share its quota, and none knows of the others. Each raises its rate with every answer and
 lowers it with every refusal, as TCP does, so that together they stay a little below the quota:
 
-- Until its first refusal, and after a minute without one, a process raises its rate with each answer (slow start).
+- Until its first refusal, and after some answers without one, a process raises its rate with each answer (slow start).
 - Then it raises it by so much a second, and lowers it by a share. A process whose oldest poll has waited for long
   raises more and lowers less, so that all processes come to see their tasks about as late.
 - While many of its answers are refusals, it lowers its rate faster. If that does not help for some seconds, the service
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 # refuses for a reason of its own.
 START_RATE, START_SHARE, LOWEST_RATE, STORM_RATE = 1.0, 0.2, 0.3, 1.3
 # In slow start the rate is raised with each answer by this share of the ceiling.
-SLOW_START_SHARE, SLOW_START_AFTER_SECONDS = 0.01, 60.0
+SLOW_START_SHARE, SLOW_START_AFTER_ANSWERS = 0.01, 8
 RAISE_PER_SECOND, LOWER_SHARE, LOWER_SHARE_IF_MANY = 0.004, 0.25, 0.4
 # How long the oldest poll waits in a process that has its share of an overloaded quota.
 FAIR_WAIT_SECONDS = 35.0
@@ -101,7 +101,7 @@ class RateLimiter:
         self._ceilings: dict[str, _Ceiling] = {}
         self._refused_share = 0.0
         self._answers = 0  # since the last refusal
-        self._changed_at = self._refused_at = now()
+        self._changed_at = now()
         self._many_since: float | None = None
         self._slow_start, self._storm = True, False
         self._lock = threading.RLock()  # a signal handler may interrupt the holder
@@ -155,7 +155,7 @@ class RateLimiter:
         with self._lock:
             now = self._now()
             self._answers, self._slow_start = 0, False
-            self._changed_at = self._refused_at = now
+            self._changed_at = now
             self._refused_share += EACH_ANSWER * (1 - self._refused_share)
             many = self._refused_share > MANY_REFUSED
             if many:
@@ -178,7 +178,7 @@ class RateLimiter:
             self._refused_share -= EACH_ANSWER * self._refused_share
             if self._refused_share < MANY_REFUSED / 2:
                 self._many_since = None
-            self._slow_start = self._slow_start or now - self._refused_at >= SLOW_START_AFTER_SECONDS
+            self._slow_start = self._slow_start or self._answers >= SLOW_START_AFTER_ANSWERS
             if self._slow_start:
                 self.rate += self.ceiling * SLOW_START_SHARE
             else:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
-from tests.benchmarks import imports, keys, logs, memory, pace, reads, stall, waits
+from tests.benchmarks import fleet, imports, keys, logs, memory, pace, reads, stall, waits
 
 SECTIONS: dict[str, Callable[[], str]] = {
     "import": imports.report,
@@ -22,6 +22,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "stall": stall.report,
     "keys": keys.report,
     "waits": waits.report,
+    "fleet": fleet.report,
     "logs": logs.report,
     "pace": lambda: f"Requests of a wait, and how late it sees the end; a simulation\n{pace.report()}",
 }

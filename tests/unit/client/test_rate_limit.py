@@ -163,7 +163,7 @@ def test_a_process_whose_polls_wait_for_longer_raises_more_and_lowers_less() -> 
         limiter.throttled(0)
         limiter.rate = 1.0
         now.advance(seconds)
-        limiter._changed_at = limiter._refused_at = now.monotonic() - 1
+        limiter._changed_at = now.monotonic() - 1
         limiter.answered()
     assert early.rate < late.rate
     early.rate = late.rate = 1.0
