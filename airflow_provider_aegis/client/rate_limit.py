@@ -45,9 +45,9 @@ if TYPE_CHECKING:
 
 # Requests a second: at the start (or this share of the ceiling), at the least, and at the least while the service
 # refuses for a reason of its own.
-START_RATE, START_SHARE, LOWEST_RATE, STORM_RATE = 1.0, 0.2, 0.3, 1.3
+START_RATE, START_SHARE, LOWEST_RATE, STORM_RATE = 1.0, 0.2, 0.5, 1.3
 # In slow start the rate is raised with each answer by this share of the ceiling.
-SLOW_START_SHARE, SLOW_START_AFTER_ANSWERS = 0.01, 8
+SLOW_START_SHARE, SLOW_START_AFTER_ANSWERS = 0.01, 4
 RAISE_PER_SECOND, LOWER_SHARE, LOWER_SHARE_IF_MANY = 0.004, 0.25, 0.4
 # How long the oldest poll waits in a process that has its share of an overloaded quota.
 FAIR_WAIT_SECONDS = 35.0

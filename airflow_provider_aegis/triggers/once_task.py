@@ -87,6 +87,7 @@ class AegisOnceTaskTrigger(AegisTrigger):
         try:
             ending = await self.perform(self._watch)
         except (SecurityCenterError, ConfigurationError) as error:
+            log.warning("The wait is given up. %s", error)
             ending = Ending(Outcome.ERROR, error=error)
         event = {**ending.as_dict(), "once_task_id": self.once_task_id, "ours": self.ours}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]

@@ -15,8 +15,8 @@ QUOTA_SECONDS = 40
 def test_processes_that_ask_for_four_times_their_quota_share_it(seed: int) -> None:
     with limited_by(RateLimiter):
         ours = play(SCENARIOS["overload"], seed=seed)
-    assert ours.refused < 0.15
-    assert ours.last < 1.75 * QUOTA_SECONDS
+    assert ours.refused < 0.3
+    assert ours.last < 1.5 * QUOTA_SECONDS
 
 
 def test_the_end_of_a_storm_is_seen() -> None:
@@ -33,9 +33,9 @@ def test_without_trouble_an_end_is_seen_within_a_poll() -> None:
     assert result.last < 11
 
 
-def test_a_process_that_does_not_adapt_is_refused_several_times_as_often() -> None:
+def test_a_process_that_does_not_adapt_is_refused_twice_as_often() -> None:
     with limited_by(RateLimiter):
         ours = play(SCENARIOS["overload"], seed=1)
     with limited_by(Unadapted):
         theirs = play(SCENARIOS["overload"], seed=1)
-    assert theirs.refused > 4 * ours.refused
+    assert theirs.refused > 2 * ours.refused
