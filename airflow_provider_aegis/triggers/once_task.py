@@ -24,6 +24,8 @@ from airflow_provider_aegis.triggers.base import AegisTrigger
 # Airflow 3.3.2 can mark a deferral failed that returns within about 5 s of the worker's exit.
 FIRST_POLL_DELAY = 10.0
 KILL_SECONDS = 10.0
+# What Airflow 3.3 gives the CancelledError of a trigger whose task a user has ended.
+ENDED_BY_USER = "__airflow_user_action__"
 
 log = logging.getLogger(__name__)
 
@@ -81,11 +83,15 @@ class AegisOnceTaskTrigger(AegisTrigger):
         self.ours = ours
         self.cancel_on_kill = cancel_on_kill
         self.ride_out_all = ride_out_all
+        self._ended_by_user = False
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire the event."""
         try:
             ending = await self.perform(self._watch)
+        except asyncio.CancelledError as error:
+            self._ended_by_user = error.args[:1] == (ENDED_BY_USER,)
+            raise
         except (SecurityCenterError, ConfigurationError) as error:
             log.warning("The wait is given up. %s", error)
             ending = Ending(Outcome.ERROR, error=error)
@@ -94,6 +100,7 @@ class AegisOnceTaskTrigger(AegisTrigger):
 
     async def on_kill(self) -> None:
         """Cancel the scan after a user ended the task, if the task had started it."""
+        self._ended_by_user = False
         if not (self.ours and self.cancel_on_kill):
             return
         # Airflow 3.3.2 cancels this again every second until the trigger has ended, without a word.
@@ -101,6 +108,15 @@ class AegisOnceTaskTrigger(AegisTrigger):
         while not work.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.shield(work)
+
+    async def cleanup(self) -> None:
+        """Do what `on_kill` is for, if a user ended the task and Airflow did not come to call it.
+
+        Airflow 3.3.2 cancels a trigger anew every second. If that meets it before it has called `on_kill`, which it
+        does when it is busy, it never does so.
+        """
+        if self._ended_by_user:
+            await self.on_kill()
 
     async def _cancel_scan(self) -> None:
         try:

@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 import pytest
+from airflow.jobs.triggerer_job_runner import TriggerRunner
 from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_aegis.client.service import Service
@@ -163,6 +164,36 @@ def test_on_kill_outlives_that_airflow_cancels_it_every_second(sas: Emulator, ca
 
     with caplog.at_level(logging.INFO):
         asyncio.run(kill())
+    assert sas.cancelled == [once_task_id]
+
+
+@pytest.mark.skipif(not hasattr(BaseTrigger, "on_kill"), reason="before Airflow 3.3 no trigger learns of it")
+def test_on_kill_is_made_up_for_if_a_busy_airflow_never_calls_it(sas: Emulator) -> None:
+    once_task_id = start()
+
+    class BusyLog:
+        async def ainfo(self, *_: Any, **__: Any) -> None:
+            await asyncio.sleep(0.2)
+
+        def info(self, *_: Any) -> None:
+            pass
+
+    async def end_it() -> None:
+        make_runner: Any = TriggerRunner
+        runner = make_runner()
+        runner.log = BusyLog()
+        it = trigger(once_task_id, cancel_on_kill=True)
+        task = asyncio.create_task(runner.run_trigger(1, it, None, None))
+        runner.triggers[1] = {"task": task, "name": "it", "events": 0, "is_watcher": False}
+        await until_asked(sas)
+        for _ in range(2):  # the second one meets Airflow while it logs that it is going to call on_kill
+            runner.to_cancel.append(1)
+            await runner.cancel_triggers()
+            await asyncio.sleep(0.05)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(end_it())
     assert sas.cancelled == [once_task_id]
 
 
