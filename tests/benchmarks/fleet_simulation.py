@@ -68,9 +68,14 @@ class Result:
 SCENARIOS = {
     "overload": Scenario(quota=10),
     "overload, few processes": Scenario(quota=10, processes=4, waits=100),
+    "overload, more processes": Scenario(quota=10, processes=20, waits=20),
     "storm": Scenario(processes=1, ends=20.0, storm=0.5, storm_until=45.0),
-    "storm, many processes": Scenario(ends=20.0, storm=0.5, storm_until=45.0),
-    "storm, no time to wait named": Scenario(ends=20.0, storm=0.5, storm_until=45.0, retry_after=None),
+    "storm after calm": Scenario(processes=1, ends=80.0, storm=0.5, storm_until=105.0),
+    "storm over a fleet": Scenario(quota=10, waits=5, ends=20.0, storm=0.5, storm_until=45.0),
+    "storm, no time to wait named": Scenario(
+        quota=10, waits=5, ends=20.0, storm=0.5, storm_until=45.0, retry_after=None
+    ),
+    "storm over many, without a quota": Scenario(ends=20.0, storm=0.5, storm_until=45.0),
     "no trouble": Scenario(processes=1),
 }
 
@@ -83,12 +88,9 @@ def play(scenario: Scenario, *, seed: int) -> Result:
 class Unadapted(RateLimiter):
     """What a process does that knows its own ceiling alone."""
 
-    def throttled(self, wait: float, action: str = "") -> None:
-        super().throttled(wait, action)
-        self.rate = self.ceiling
-
-    def answered(self) -> None:
-        self.rate = self.ceiling
+    @property
+    def rate(self) -> float:
+        return self.ceiling
 
 
 class _Play:

@@ -16,8 +16,7 @@ from airflow_provider_aegis.client.errors import DeadlineExceededError
 from airflow_provider_aegis.client.exchange import Command, Conversation, Send, Sleep, exchange
 from airflow_provider_aegis.client.rate_limit import (
     CEILING_SECONDS,
-    LOWEST_RATE,
-    START_RATE,
+    LONGEST_NAP_SECONDS,
     Priority,
     RateLimiter,
     Turn,
@@ -95,6 +94,14 @@ def test_an_urgent_call_delays_the_others_by_its_own_request_alone() -> None:
     assert limiter.reserve(turn) == pytest.approx(0.2)
 
 
+def test_of_many_urgent_calls_each_goes_in_its_order() -> None:
+    limiter, clock = make(ceiling=5)
+    turns = line_up(limiter, 59, URGENT)
+    assert [limiter.reserve(turn) for turn in turns[:3]] == pytest.approx([0.2, 0.4, 0.6])
+    clock.advance(0.2)
+    assert limiter.reserve(turns[0]) == 0
+
+
 def test_an_urgent_call_waits_for_what_the_service_asked_of_its_own_operation_alone() -> None:
     limiter, _ = make()
     limiter.throttled(10, "GetOnceTaskResultInfo")
@@ -130,46 +137,45 @@ def test_processes_do_not_come_back_at_the_same_moment_after_a_pause() -> None:
     assert min(waits) >= 1
 
 
-def test_the_rate_of_polls_is_learnt() -> None:
+def test_what_is_learnt_from_refusals_slows_down_polls_alone() -> None:
     limiter, clock = make(ceiling=5)
-    assert limiter.rate == START_RATE
-    for _ in range(1000):
-        clock.advance(0.1)
+    for _ in range(20):
+        limiter.throttled(0)
+    assert limiter.rate < 1
+    line_up(limiter, 0)
+    clock.advance(0.2)
+    assert limiter.reserve(limiter.turn(POLL)) > 0.5
+    assert limiter.reserve(limiter.turn(CALL)) == 0
+
+
+def test_a_refused_request_is_not_counted_and_its_turn_stays_the_first() -> None:
+    limiter, _ = make(ceiling=5)
+    refused, *others = [limiter.turn(POLL) for _ in range(20)]
+    assert limiter.reserve(refused) == 0
+    assert all(limiter.reserve(turn) for turn in others)
+    limiter.throttled(0)
+    assert limiter.reserve(refused) == 0
+
+
+def test_the_line_moves_as_fast_as_the_rate_is_now() -> None:
+    limiter, _ = make(ceiling=5)
+    last = line_up(limiter, 20, POLL)[-1]
+    slow = limiter.reserve(last)
+    for _ in range(8):
         limiter.answered()
-    assert limiter.rate == 5
-    for _ in range(100):
-        limiter.throttled(0)
-        limiter.answered()
-        limiter.throttled(0)
-    assert limiter.rate < 5
-    assert limiter.reserve(limiter.turn(CALL)) == 0, "what is no poll goes at the ceiling"
+    assert limiter.reserve(last) == pytest.approx(slow / 2)
+    assert limiter.nap(slow) == LONGEST_NAP_SECONDS, "a call that slept for longer would not notice"
 
 
-def test_the_rate_never_falls_below_a_crawl() -> None:
-    limiter, _ = make()
-    for _ in range(50):
-        limiter.throttled(0)
-    assert limiter.rate == LOWEST_RATE
-    slow, _ = make(ceiling=0.1)
-    for _ in range(50):
-        slow.throttled(0)
-    assert slow.rate == 0.1
-
-
-def test_a_process_whose_polls_wait_for_longer_raises_more_and_lowers_less() -> None:
-    (early, clock), (late, later_clock) = make(), make()
-    for limiter, seconds, now in ((early, 10, clock), (late, 100, later_clock)):
-        line_up(limiter, 10, POLL)
-        limiter.throttled(0)
-        limiter.rate = 1.0
-        now.advance(seconds)
-        limiter._changed_at = now.monotonic() - 1
-        limiter.answered()
-    assert early.rate < late.rate
-    early.rate = late.rate = 1.0
-    early.throttled(0)
-    late.throttled(0)
-    assert early.rate < late.rate < 1
+def test_a_call_that_sleeps_on_when_its_moment_has_come_holds_the_others_up_by_one_request() -> None:
+    limiter, clock = make(ceiling=5)
+    absent, *others = line_up(limiter, 5)
+    clock.advance(0.4)
+    assert limiter.reserve(others[0]) == 0
+    clock.advance(0.2)
+    assert limiter.reserve(others[1]) == 0
+    assert limiter.reserve(others[2]) > 0
+    assert limiter.reserve(absent) == 0
 
 
 def in_threads(action: Callable[[], T], times: int) -> list[T]:
@@ -291,6 +297,14 @@ def test_a_cancel_goes_in_a_pause_that_is_longer_than_its_deadline() -> None:
     first.send(failure("Throttling", x_acs_retry_after="7000"))
     assert begin(clock, call=CANCEL, deadline=60.0)[1] == Sleep(7)
     assert isinstance(begin(clock, call=CANCEL, deadline=4.0)[1], Send)
+
+
+def test_cancels_whose_turn_comes_after_their_deadline_go_at_once() -> None:
+    clock = FakeClock()
+    cancels = [begin(clock, call=CANCEL, deadline=4.0) for _ in range(60)]
+    waiting = [wanted for _, wanted in cancels if isinstance(wanted, Sleep)]
+    assert len(waiting) == 4 * 5 - 1, "as many as go within the deadline at 5 a second, without the first"
+    assert sum(isinstance(wanted, Send) for _, wanted in cancels) == 60 - len(waiting)
 
 
 def test_a_wait_asked_of_one_call_is_kept_by_those_that_stand_in_the_line_already() -> None:
