@@ -72,7 +72,7 @@ ui: venv ## Keep that Airflow running, to look at in a browser
 bench: venv ## Run the benchmarks
 	@$(call with-airflow-home,$(BIN)/python -m tests.benchmarks)
 
-wire-forms: venv ## Write client/wire_forms.py anew, as the official SDK sends its requests
+wire-forms: venv ## Write client/protocol/wire_forms.py anew, as the official SDK sends its requests
 	@$(BIN)/python -W ignore -m tests.conformance.wire_forms
 
 soak: venv ## Run what takes an hour: 300 tasks that random kills hit, shutdowns of a Celery worker, fuzzed parsers, throttling

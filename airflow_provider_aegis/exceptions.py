@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from airflow.providers.common.compat.sdk import AirflowException
 
-from airflow_provider_aegis.client.once_task import OnceTaskResult
-from airflow_provider_aegis.client.watch import Ending, Outcome
+from airflow_provider_aegis.client.flows.wait import Ending, Outcome
+from airflow_provider_aegis.client.jobs.once_task import OnceTaskResult
 
 
 class OnceTaskError(AirflowException):

@@ -10,8 +10,10 @@ from typing import Any, TypeAlias, TypeVar
 
 from hypothesis import HealthCheck, settings
 
-from airflow_provider_aegis.client.answers import Answer
-from airflow_provider_aegis.client.commands import (
+from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.credentials import CredentialsProvider, StaticCredentials
+from airflow_provider_aegis.client.errors import SecurityCenterError
+from airflow_provider_aegis.client.flows.commands import (
     Authenticate,
     Command,
     Conversation,
@@ -23,12 +25,10 @@ from airflow_provider_aegis.client.commands import (
     Signature,
     Sleep,
 )
-from airflow_provider_aegis.client.credentials import CredentialsProvider, StaticCredentials
-from airflow_provider_aegis.client.endpoints import Endpoint
-from airflow_provider_aegis.client.errors import SecurityCenterError
-from airflow_provider_aegis.client.operations import call
-from airflow_provider_aegis.client.service import Service
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.protocol.endpoints import Endpoint
+from airflow_provider_aegis.client.protocol.operations import call
+from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.client.transport.fetches import outcome_of
 from airflow_provider_aegis.client.transport.files import read_file
 

@@ -10,7 +10,7 @@ from airflow.utils.cli import suppress_logs_and_warning
 from airflow_provider_aegis.cli.probe import Finding, State, examine
 from airflow_provider_aegis.cli.table import print_table
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.policy import operations_of
+from airflow_provider_aegis.ram_policy import operations_of
 
 
 @suppress_logs_and_warning

@@ -6,7 +6,7 @@ import json
 from argparse import Namespace
 
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.policy import ram_policy
+from airflow_provider_aegis.ram_policy import ram_policy
 
 
 def policy(arguments: Namespace) -> None:

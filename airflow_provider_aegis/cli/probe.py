@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from airflow_provider_aegis.client.config import Service
 from airflow_provider_aegis.client.credentials.base import authenticate
-from airflow_provider_aegis.client.endpoints import doubt_about_region
 from airflow_provider_aegis.client.errors import (
     AuthenticationError,
     ClockError,
@@ -16,10 +16,10 @@ from airflow_provider_aegis.client.errors import (
     PermissionDeniedError,
     SecurityCenterError,
 )
-from airflow_provider_aegis.client.exchange import exchange, seen_offsets
-from airflow_provider_aegis.client.once_task import get_last_once_task_info, get_once_task_result_info
-from airflow_provider_aegis.client.operations import Call, Operation, call
-from airflow_provider_aegis.client.service import Service
+from airflow_provider_aegis.client.flows.exchange import exchange, seen_offsets
+from airflow_provider_aegis.client.jobs.once_task import get_last_once_task_info, get_once_task_result_info
+from airflow_provider_aegis.client.protocol.endpoints import doubt_about_region
+from airflow_provider_aegis.client.protocol.operations import Call, Operation, call
 from airflow_provider_aegis.hooks.aegis import AegisHook
 
 SECONDS_EACH = 20.0

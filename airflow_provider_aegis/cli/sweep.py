@@ -12,9 +12,9 @@ from airflow.utils.cli import suppress_logs_and_warning
 
 from airflow_provider_aegis.cli.table import print_table
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
-from airflow_provider_aegis.client.exchange import exchange
-from airflow_provider_aegis.client.once_task import cancel_once_task, generate_once_task
-from airflow_provider_aegis.client.submit import find_if_running
+from airflow_provider_aegis.client.flows.exchange import exchange
+from airflow_provider_aegis.client.flows.submit import find_if_running
+from airflow_provider_aegis.client.jobs.once_task import cancel_once_task, generate_once_task
 from airflow_provider_aegis.hooks.aegis import AegisHook
 from airflow_provider_aegis.operators.submission import KEY, Submission
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any, ClassVar
 
-from airflow_provider_aegis.client.text import LONGEST, is_vendor_page, printable, storable
+from airflow_provider_aegis.client.protocol.redaction import LONGEST, is_vendor_page, printable, storable
 
 MOST_DETAILS = 20
 # Its owner can decode it, if it is whole.

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from airflow_provider_aegis.client.endpoints import is_loopback
-from airflow_provider_aegis.emulator.center import Center
+from airflow_provider_aegis.client.protocol.endpoints import is_loopback
+from airflow_provider_aegis.emulator.account import Center
 from airflow_provider_aegis.emulator.control import PREFIX, READS, WRITES, perform
-from airflow_provider_aegis.emulator.messages import Reply, Request
+from airflow_provider_aegis.emulator.http import Reply, Request
 
 # What a control request may be long, of which the service's own requests may be far longer.
 CONTROL_HEADERS = 16 * 1024

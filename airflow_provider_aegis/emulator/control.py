@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import Any
 from urllib.error import HTTPError
 
-from airflow_provider_aegis.emulator.center import Center
+from airflow_provider_aegis.emulator.account import Center
 from airflow_provider_aegis.emulator.faults import Fault
-from airflow_provider_aegis.emulator.messages import Received
-from airflow_provider_aegis.emulator.service import Snapshot
+from airflow_provider_aegis.emulator.http import Received
+from airflow_provider_aegis.emulator.tasks import Snapshot
 
 PREFIX = "/_emulator/"
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from airflow_provider_aegis.emulator.messages import Reply, Request
-from airflow_provider_aegis.emulator.refusals import RefusalError, envelope
+from airflow_provider_aegis.emulator.errors import RefusalError, envelope
+from airflow_provider_aegis.emulator.http import Reply, Request
 from airflow_provider_aegis.emulator.settings import Int32, Seconds, check
 
 MEBIBYTE = 1024 * 1024

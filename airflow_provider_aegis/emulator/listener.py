@@ -8,8 +8,8 @@ import ssl
 
 from aiohttp import web
 
+from airflow_provider_aegis.emulator.account import Center
 from airflow_provider_aegis.emulator.app import build_app
-from airflow_provider_aegis.emulator.center import Center
 from airflow_provider_aegis.emulator.settings import Seconds, check
 
 # The real service is reported to drop connections that idle about this long.

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_aegis.emulator.records import Answer, leaf, management_row, named_machines, result, unfinished
-from airflow_provider_aegis.emulator.refusals import RefusalError
-from airflow_provider_aegis.emulator.service import TaskService
+from airflow_provider_aegis.emulator.errors import RefusalError
+from airflow_provider_aegis.emulator.payloads import Answer, leaf, management_row, named_machines, result, unfinished
+from airflow_provider_aegis.emulator.tasks import TaskService
 
 Params = Mapping[str, str]
 

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from airflow_provider_aegis.emulator.messages import Received
+from airflow_provider_aegis.emulator.http import Received
 
 LOG_LINES = 100_000
 LOG_BYTES = 32 * 1024 * 1024

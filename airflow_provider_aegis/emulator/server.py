@@ -11,13 +11,13 @@ from collections.abc import Coroutine, Mapping
 from types import TracebackType
 from typing import Any
 
-from airflow_provider_aegis.client.endpoints import is_loopback
-from airflow_provider_aegis.client.service import Clock
-from airflow_provider_aegis.emulator.center import Center
+from airflow_provider_aegis.client.config import Clock
+from airflow_provider_aegis.client.protocol.endpoints import is_loopback
+from airflow_provider_aegis.emulator.account import Center
+from airflow_provider_aegis.emulator.authentication import Key
 from airflow_provider_aegis.emulator.control import Controls, perform
 from airflow_provider_aegis.emulator.listener import Listener, bind
 from airflow_provider_aegis.emulator.settings import Settings, changed
-from airflow_provider_aegis.emulator.signatures import Key
 
 FAKE_KEYS = {"emulator-key": "emulator-secret"}
 

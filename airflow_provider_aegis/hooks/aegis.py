@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
-from airflow_provider_aegis.client import once_task
-from airflow_provider_aegis.client.arguments import as_text, check_text, optional_text
+from airflow_provider_aegis.client.config import Service
 from airflow_provider_aegis.client.credentials.base import authenticate
-from airflow_provider_aegis.client.endpoints import doubt_about_region
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
-from airflow_provider_aegis.client.exchange import Conversation, exchange
-from airflow_provider_aegis.client.operations import Call, call, find_operation
-from airflow_provider_aegis.client.paginate import Pages
-from airflow_provider_aegis.client.service import Service
+from airflow_provider_aegis.client.flows.exchange import Conversation, exchange
+from airflow_provider_aegis.client.flows.paginate import Pages
+from airflow_provider_aegis.client.jobs import once_task
+from airflow_provider_aegis.client.protocol.endpoints import doubt_about_region
+from airflow_provider_aegis.client.protocol.operations import Call, call, find_operation
+from airflow_provider_aegis.client.protocol.validation import as_text, check_text, optional_text
 from airflow_provider_aegis.hooks.connection import CONN_NAME, CONN_TYPE, HOOK_NAME, parse_connection
 from airflow_provider_aegis.hooks.masking import amask, mask
 
@@ -127,7 +127,7 @@ class AegisHook(BaseHook):
         """Read how a task stands (API: GetOnceTaskResultInfo).
 
         :return: ``TaskInfo.Status``, ``FinishCount``, ``TotalCount``, ``CollectTime``;
-            :class:`~airflow_provider_aegis.client.once_task.OnceTaskResult` reads them.
+            :class:`~airflow_provider_aegis.client.jobs.once_task.OnceTaskResult` reads them.
         """
         return self._exchange(
             once_task.get_once_task_result_info(

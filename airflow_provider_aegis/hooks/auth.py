@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from airflow_provider_aegis.client.answers import DECODER
 from airflow_provider_aegis.client.credentials.base import CredentialsProvider, Source, StaticCredentials
 from airflow_provider_aegis.client.credentials.default_chain import DefaultChain
 from airflow_provider_aegis.client.credentials.instance_metadata import InstanceMetadata
@@ -21,7 +20,8 @@ from airflow_provider_aegis.client.credentials.sts import (
 )
 from airflow_provider_aegis.client.credentials.uri import CredentialsUri, check_uri
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.protocol.responses import DECODER
+from airflow_provider_aegis.client.protocol.signing import Credentials
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from functools import lru_cache
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from airflow_provider_aegis.client.arguments import as_number, as_text, check_known
+from airflow_provider_aegis.client.config import Service
 from airflow_provider_aegis.client.credentials.sts import DEFAULT_SESSION_NAME
-from airflow_provider_aegis.client.endpoints import INTERNATIONAL, doubt_about_region, resolve_endpoint
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.client.service import Service
+from airflow_provider_aegis.client.protocol.endpoints import INTERNATIONAL, doubt_about_region, resolve_endpoint
+from airflow_provider_aegis.client.protocol.validation import as_number, as_text, check_known
 from airflow_provider_aegis.hooks.auth import AUTH_FIELDS, AUTH_TYPES, credentials_of
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
 
-from airflow_provider_aegis.client.endpoints import CONSOLES, TROUBLESHOOTING, Site
+from airflow_provider_aegis.client.protocol.endpoints import CONSOLES, TROUBLESHOOTING, Site
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, Context, TaskInstanceKey

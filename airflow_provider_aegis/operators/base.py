@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
-from airflow_provider_aegis.client.once_task import OnceTaskResult
+from airflow_provider_aegis.client.jobs.once_task import OnceTaskResult
 from airflow_provider_aegis.hooks.aegis import AegisHook
 from airflow_provider_aegis.links.security_center import (
     RequestDiagnosisLink,

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
 
-from airflow_provider_aegis.client.arguments import as_seconds
 from airflow_provider_aegis.client.errors import ConflictError, SecurityCenterError, from_dict
-from airflow_provider_aegis.client.exchange import exchange
-from airflow_provider_aegis.client.once_task import generate_once_task, get_once_task_result_info
-from airflow_provider_aegis.client.operations import Call
-from airflow_provider_aegis.client.pace import Pace
-from airflow_provider_aegis.client.submit import await_vacancy
-from airflow_provider_aegis.client.watch import DEFAULT_UNKNOWN_GRACE, Ending, Outcome, Watcher, watch
+from airflow_provider_aegis.client.flows.exchange import exchange
+from airflow_provider_aegis.client.flows.poll_interval import Pace
+from airflow_provider_aegis.client.flows.submit import await_vacancy
+from airflow_provider_aegis.client.flows.wait import DEFAULT_UNKNOWN_GRACE, Ending, Outcome, Watcher, watch
+from airflow_provider_aegis.client.jobs.once_task import generate_once_task, get_once_task_result_info
+from airflow_provider_aegis.client.protocol.operations import Call
+from airflow_provider_aegis.client.protocol.validation import as_seconds
 from airflow_provider_aegis.exceptions import (
     MalformedEventError,
     OnceTaskDeadlineError,

@@ -2,7 +2,7 @@
 
 Theory of operation. A try reads what an earlier try stored (``submission.py``) and decides: start, find, attach or
 replace. Before a start the intent is stored with the ``Source`` of the submission, afterwards the id; whatever dies in
-between, the next try finds the scan by its source (``client/submit.py``).
+between, the next try finds the scan by its source (``client/flows/submit.py``).
 
 Airflow sends SIGTERM when a user ends a task, and for reasons of its own. The handler calls ``on_kill`` in the middle
 of whatever the main thread does, which may hold the channel to Airflow, a lock or a connection. So a thread of its own
@@ -24,18 +24,18 @@ from airflow_provider_aegis.client.errors import (
     InvalidRequestError,
     SecurityCenterError,
 )
-from airflow_provider_aegis.client.exchange import Conversation, Reply, Send, exchange, server_time
-from airflow_provider_aegis.client.find_submitted import (
+from airflow_provider_aegis.client.flows.exchange import Conversation, Reply, Send, exchange, server_time
+from airflow_provider_aegis.client.flows.find_submitted import (
     Submitted,
     find_running,
     find_submitted,
     new_source,
     read_of,
 )
-from airflow_provider_aegis.client.once_task import OnceTaskResult, Phase, cancel_once_task
-from airflow_provider_aegis.client.operations import Call
-from airflow_provider_aegis.client.submit import cancel_submitted, snapshot, submit
-from airflow_provider_aegis.client.watch import DEFAULT_UNKNOWN_GRACE
+from airflow_provider_aegis.client.flows.submit import cancel_submitted, snapshot, submit
+from airflow_provider_aegis.client.flows.wait import DEFAULT_UNKNOWN_GRACE
+from airflow_provider_aegis.client.jobs.once_task import OnceTaskResult, Phase, cancel_once_task
+from airflow_provider_aegis.client.protocol.operations import Call
 from airflow_provider_aegis.exceptions import TaskKilledError
 from airflow_provider_aegis.hooks.aegis import AegisHook
 from airflow_provider_aegis.operators.submission import (

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aegis.client.find_submitted import Window
+from airflow_provider_aegis.client.flows.find_submitted import Window
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

@@ -19,13 +19,13 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_aegis.client.arguments import as_seconds
 from airflow_provider_aegis.client.errors import SecurityCenterError
-from airflow_provider_aegis.client.exchange import exchange
-from airflow_provider_aegis.client.once_task import OnceTaskResult, get_once_task_result_info
-from airflow_provider_aegis.client.pace import Pace, Sample, remember
-from airflow_provider_aegis.client.rate_limit import Priority
-from airflow_provider_aegis.client.watch import DEFAULT_UNKNOWN_GRACE, LAST_READ_SECONDS, Ending, Outcome, Watcher
+from airflow_provider_aegis.client.flows.exchange import exchange
+from airflow_provider_aegis.client.flows.poll_interval import Pace, Sample, remember
+from airflow_provider_aegis.client.flows.rate_limit import Priority
+from airflow_provider_aegis.client.flows.wait import DEFAULT_UNKNOWN_GRACE, LAST_READ_SECONDS, Ending, Outcome, Watcher
+from airflow_provider_aegis.client.jobs.once_task import OnceTaskResult, get_once_task_result_info
+from airflow_provider_aegis.client.protocol.validation import as_seconds
 from airflow_provider_aegis.exceptions import bad_ending, read_event
 from airflow_provider_aegis.hooks.connection import CONN_NAME
 from airflow_provider_aegis.operators.base import AegisTask

@@ -12,10 +12,10 @@ from typing import Any, ClassVar, TypeVar
 
 from airflow.triggers.base import BaseTrigger
 
+from airflow_provider_aegis.client.config import Service
 from airflow_provider_aegis.client.errors import ConfigurationError, UnreachableError
-from airflow_provider_aegis.client.exchange import Conversation
-from airflow_provider_aegis.client.service import Service
-from airflow_provider_aegis.client.together import Together
+from airflow_provider_aegis.client.flows.exchange import Conversation
+from airflow_provider_aegis.client.transport.single_flight import Together
 from airflow_provider_aegis.hooks.aegis import AegisHook
 
 T = TypeVar("T")

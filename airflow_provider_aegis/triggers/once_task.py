@@ -11,14 +11,14 @@ from typing import Any
 
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_aegis.client.arguments import as_seconds, plain_seconds
+from airflow_provider_aegis.client.config import Service
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
-from airflow_provider_aegis.client.exchange import Conversation, exchange
-from airflow_provider_aegis.client.once_task import cancel_once_task, generate_once_task, get_once_task_result_info
-from airflow_provider_aegis.client.pace import Pace
-from airflow_provider_aegis.client.service import Service
-from airflow_provider_aegis.client.submit import await_vacancy
-from airflow_provider_aegis.client.watch import DEFAULT_UNKNOWN_GRACE, Ending, Outcome, Watcher, watch
+from airflow_provider_aegis.client.flows.exchange import Conversation, exchange
+from airflow_provider_aegis.client.flows.poll_interval import Pace
+from airflow_provider_aegis.client.flows.submit import await_vacancy
+from airflow_provider_aegis.client.flows.wait import DEFAULT_UNKNOWN_GRACE, Ending, Outcome, Watcher, watch
+from airflow_provider_aegis.client.jobs.once_task import cancel_once_task, generate_once_task, get_once_task_result_info
+from airflow_provider_aegis.client.protocol.validation import as_seconds, plain_seconds
 from airflow_provider_aegis.triggers.base import AegisTrigger
 
 # Airflow 3.3.2 can mark a deferral failed that returns within about 5 s of the worker's exit.
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 class AegisOnceTaskTrigger(AegisTrigger):
     """Waits until a scan is over, or its deadline has passed, and fires one event that says how it ended.
 
-    The event is what :meth:`airflow_provider_aegis.client.watch.Ending.as_dict` gives, with ``once_task_id`` and
+    The event is what :meth:`airflow_provider_aegis.client.flows.wait.Ending.as_dict` gives, with ``once_task_id`` and
     ``ours``. A shutdown or a restart of the triggerer cancels nothing; only a user who ends the deferred task does
     (Airflow 3.3 and later).
 

@@ -14,9 +14,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
-from airflow_provider_aegis.client.pace import Pace
-from airflow_provider_aegis.client.rate_limit import RateLimiter
-from airflow_provider_aegis.client.watch import watch
+from airflow_provider_aegis.client.flows.poll_interval import Pace
+from airflow_provider_aegis.client.flows.rate_limit import RateLimiter
+from airflow_provider_aegis.client.flows.wait import watch
 from airflow_provider_aegis.emulator.control import Control
 from airflow_provider_aegis.emulator.faults import Fault
 from tests.benchmarks.fleet_simulation import POLL_INTERVAL, Unadapted, limited_by

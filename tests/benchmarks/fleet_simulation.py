@@ -16,17 +16,17 @@ from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
-from airflow_provider_aegis.client import rate_limit
-from airflow_provider_aegis.client.answers import Answer
+from airflow_provider_aegis.client.config import Service
 from airflow_provider_aegis.client.credentials.base import StaticCredentials
-from airflow_provider_aegis.client.endpoints import Endpoint
-from airflow_provider_aegis.client.exchange import Authenticate, Send, Sleep
-from airflow_provider_aegis.client.once_task import get_once_task_result_info
-from airflow_provider_aegis.client.pace import Pace
-from airflow_provider_aegis.client.rate_limit import RateLimiter
-from airflow_provider_aegis.client.service import Service
-from airflow_provider_aegis.client.signing import Credentials
-from airflow_provider_aegis.client.watch import watch
+from airflow_provider_aegis.client.flows import rate_limit
+from airflow_provider_aegis.client.flows.exchange import Authenticate, Send, Sleep
+from airflow_provider_aegis.client.flows.poll_interval import Pace
+from airflow_provider_aegis.client.flows.rate_limit import RateLimiter
+from airflow_provider_aegis.client.flows.wait import watch
+from airflow_provider_aegis.client.jobs.once_task import get_once_task_result_info
+from airflow_provider_aegis.client.protocol.endpoints import Endpoint
+from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from tests.fakes import FakeClock
 
 LATENCY_SECONDS = (0.002, 0.01)

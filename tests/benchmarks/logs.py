@@ -6,11 +6,11 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.errors import SecurityCenterError, UnreachableError
-from airflow_provider_aegis.client.exchange import Send
-from airflow_provider_aegis.client.pace import Pace
-from airflow_provider_aegis.client.watch import Outcome, watch
+from airflow_provider_aegis.client.flows.exchange import Send
+from airflow_provider_aegis.client.flows.poll_interval import Pace
+from airflow_provider_aegis.client.flows.wait import Outcome, watch
+from airflow_provider_aegis.client.protocol.responses import Answer
 from tests.benchmarks.table import Row, table
 from tests.fakes import READ, Stage, answer, service
 

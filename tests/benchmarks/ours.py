@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
+from airflow_provider_aegis.client.config import Service
 from airflow_provider_aegis.client.credentials import StaticCredentials
-from airflow_provider_aegis.client.endpoints import Endpoint
-from airflow_provider_aegis.client.exchange import exchange
-from airflow_provider_aegis.client.once_task import get_once_task_result_info
-from airflow_provider_aegis.client.operations import Call
-from airflow_provider_aegis.client.pace import Pace
-from airflow_provider_aegis.client.service import Service
-from airflow_provider_aegis.client.signing import Credentials
-from airflow_provider_aegis.client.watch import watch
+from airflow_provider_aegis.client.flows.exchange import exchange
+from airflow_provider_aegis.client.flows.poll_interval import Pace
+from airflow_provider_aegis.client.flows.wait import watch
+from airflow_provider_aegis.client.jobs.once_task import get_once_task_result_info
+from airflow_provider_aegis.client.protocol.endpoints import Endpoint
+from airflow_provider_aegis.client.protocol.operations import Call
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from tests.benchmarks.scan import KIND, Scan
 
 

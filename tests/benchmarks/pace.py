@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import mean
 
-from airflow_provider_aegis.client.pace import Pace, Sample, remember
+from airflow_provider_aegis.client.flows.poll_interval import Pace, Sample, remember
 
 FIXED = 30.0
 FIRST = 10.0

@@ -34,8 +34,8 @@ def serve(certificate: str | None) -> Iterator[dict[str, Any]]:
 
     :param certificate: path of a certificate with its key, for TLS.
     """
-    from airflow_provider_aegis.client.exchange import exchange
-    from airflow_provider_aegis.client.once_task import generate_once_task
+    from airflow_provider_aegis.client.flows.exchange import exchange
+    from airflow_provider_aegis.client.jobs.once_task import generate_once_task
     from airflow_provider_aegis.client.transport.blocking import BlockingTransport
     from airflow_provider_aegis.emulator import Emulator
     from tests.benchmarks.ours import service_of

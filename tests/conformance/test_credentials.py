@@ -13,7 +13,7 @@ from airflow_provider_aegis.client.credentials.default_chain import DefaultChain
 from airflow_provider_aegis.client.credentials.instance_metadata import InstanceMetadata
 from airflow_provider_aegis.client.credentials.sts import AssumeRole, AssumeRoleWithOIDC
 from airflow_provider_aegis.client.credentials.uri import CredentialsUri, check_uri
-from airflow_provider_aegis.client.signing import Credentials, authorization, canonical_query, sha256_hex
+from airflow_provider_aegis.client.protocol.signing import Credentials, authorization, canonical_query, sha256_hex
 from tests.conformance.both import Both, led_to_metadata, what
 from tests.conformance.recorder import Asked, Recorder
 from tests.unit.client.transport.drivers import Driver

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_aegis.client.signing import sha256_hex
+from airflow_provider_aegis.client.protocol.signing import sha256_hex
 from airflow_provider_aegis.emulator import Emulator
-from airflow_provider_aegis.emulator.messages import Request
+from airflow_provider_aegis.emulator.http import Request
 from tests.unit.emulator.support import date_of, send, sign_for, with_header, without
 
 START = {"TaskType": "VUL_CHECK_TASK", "TaskName": "VUL_CHECK_TASK", "Param": '{"a": "b c"}'}

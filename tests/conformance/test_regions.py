@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_aegis.client.endpoints import REGIONS, resolve_endpoint
+from airflow_provider_aegis.client.protocol.endpoints import REGIONS, resolve_endpoint
 
 pytest.importorskip("alibabacloud_sas20181203", reason="needs the official SDK")
 

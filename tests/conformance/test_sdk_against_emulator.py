@@ -181,7 +181,7 @@ def test_parameters_in_a_form_are_taken(sas: Emulator, sdk: Sdk) -> None:
 
 
 def test_every_operation_was_driven() -> None:
-    from airflow_provider_aegis.client.operations import OPERATIONS
+    from airflow_provider_aegis.client.protocol.operations import OPERATIONS
 
     driven = {name.removeprefix("test_").replace("_", "") for name in globals() if name.startswith("test_")}
     assert {action.lower() for action in OPERATIONS} <= driven

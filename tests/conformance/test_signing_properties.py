@@ -11,11 +11,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_aegis.client import signing
-from airflow_provider_aegis.client.answers import Answer
-from airflow_provider_aegis.client.exchange import Conversation, Send, Signature
-from airflow_provider_aegis.client.service import Service
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.flows.exchange import Conversation, Send, Signature
+from airflow_provider_aegis.client.protocol import signing
+from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.client.transport.blocking import BlockingTransport
 from airflow_provider_aegis.client.transport.nonblocking import open_transport
 from tests.fakes import patiently

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aegis.client import signing
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.protocol import signing
+from airflow_provider_aegis.client.protocol.signing import Credentials
 
 VECTORS = json.loads(Path(__file__).with_name("signing_vectors.json").read_text())
 

@@ -8,10 +8,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from airflow_provider_aegis.client.exchange import exchange
-from airflow_provider_aegis.client.operations import call
-from airflow_provider_aegis.client.wire import WireForm
-from airflow_provider_aegis.client.wire_forms import WIRE_FORMS
+from airflow_provider_aegis.client.flows.exchange import exchange
+from airflow_provider_aegis.client.protocol.operations import call
+from airflow_provider_aegis.client.protocol.wire import WireForm
+from airflow_provider_aegis.client.protocol.wire_forms import WIRE_FORMS
 from tests.conformance.official_sdk import Sent, captured, empty, filled, make, methods, request_class, send
 from tests.conformance.wire_forms import FILE, generate
 from tests.fakes import OK, signature_of, stage

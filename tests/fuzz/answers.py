@@ -9,23 +9,23 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from airflow_provider_aegis.client import exchange as conversations
-from airflow_provider_aegis.client import rate_limit
-from airflow_provider_aegis.client.answers import Answer, read_answer
 from airflow_provider_aegis.client.errors import ConfigurationError, ConflictError, SecurityCenterError, from_dict
-from airflow_provider_aegis.client.exchange import Conversation, exchange
-from airflow_provider_aegis.client.find_submitted import Window, find_running, find_submitted, new_source
-from airflow_provider_aegis.client.once_task import (
+from airflow_provider_aegis.client.flows import exchange as conversations
+from airflow_provider_aegis.client.flows import rate_limit
+from airflow_provider_aegis.client.flows.exchange import Conversation, exchange
+from airflow_provider_aegis.client.flows.find_submitted import Window, find_running, find_submitted, new_source
+from airflow_provider_aegis.client.flows.paginate import Pages
+from airflow_provider_aegis.client.flows.poll_interval import Pace
+from airflow_provider_aegis.client.flows.submit import await_vacancy, snapshot, submit
+from airflow_provider_aegis.client.flows.wait import Ending, watch
+from airflow_provider_aegis.client.jobs.once_task import (
     OnceTaskResult,
     get_once_task_result_info,
     started_id,
     task_id_of,
 )
-from airflow_provider_aegis.client.operations import OPERATIONS, Call
-from airflow_provider_aegis.client.pace import Pace
-from airflow_provider_aegis.client.paginate import Pages
-from airflow_provider_aegis.client.submit import await_vacancy, snapshot, submit
-from airflow_provider_aegis.client.watch import Ending, watch
+from airflow_provider_aegis.client.protocol.operations import OPERATIONS, Call
+from airflow_provider_aegis.client.protocol.responses import Answer, read_answer
 from tests.fakes import READ, START, Stage, answer, service
 
 # More than any conversation needs before its deadline; beyond, it would go on for ever.

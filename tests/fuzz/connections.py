@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from airflow_provider_aegis.client.config import Service
 from airflow_provider_aegis.client.credentials.uri import check_uri
-from airflow_provider_aegis.client.endpoints import is_loopback, parse_host, resolve_endpoint
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.client.exchange import Signature
-from airflow_provider_aegis.client.service import Service
+from airflow_provider_aegis.client.flows.exchange import Signature
+from airflow_provider_aegis.client.protocol.endpoints import is_loopback, parse_host, resolve_endpoint
 from airflow_provider_aegis.hooks.auth import AUTH_TYPES, check_policy
 from airflow_provider_aegis.hooks.connection import FIELDS, parse_connection
 

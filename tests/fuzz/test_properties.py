@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_aegis.client.operations import OPERATIONS
+from airflow_provider_aegis.client.protocol.operations import OPERATIONS
 from airflow_provider_aegis.hooks.auth import AUTH_TYPES
 from airflow_provider_aegis.hooks.connection import FIELDS, parse_connection
 from tests.fakes import patiently

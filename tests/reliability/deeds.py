@@ -10,7 +10,7 @@ from typing import TypeVar
 import httpx
 
 from airflow_provider_aegis.emulator import Emulator
-from airflow_provider_aegis.emulator.refusals import RefusalError
+from airflow_provider_aegis.emulator.errors import RefusalError
 from tests.e2e import processes
 from tests.e2e.api import ApiError
 from tests.e2e.stack import AirflowStack

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from airflow_provider_aegis.emulator import Emulator
-from airflow_provider_aegis.emulator.messages import Received
+from airflow_provider_aegis.emulator.http import Received
 
 from .cases import Blow, Case, What
 from .journal import Entry

@@ -10,11 +10,11 @@ from typing import NoReturn
 from airflow.sdk.exceptions import AirflowException, AirflowRuntimeError, AirflowTaskTimeout
 
 from airflow_provider_aegis.client.errors import SecurityCenterError
-from airflow_provider_aegis.client.once_task import Phase, classify
+from airflow_provider_aegis.client.jobs.once_task import Phase, classify
 from airflow_provider_aegis.emulator.faults import Fault
-from airflow_provider_aegis.emulator.messages import Reply, Request
+from airflow_provider_aegis.emulator.http import Reply, Request
 from airflow_provider_aegis.emulator.operations import DESCRIBED_TYPES
-from airflow_provider_aegis.emulator.service import Task
+from airflow_provider_aegis.emulator.tasks import Task
 from airflow_provider_aegis.exceptions import OnceTaskDeadlineError
 from tests.state_machine.airflow import SIGKILL_AFTER, Airflow
 from tests.state_machine.instance import Ending, Process

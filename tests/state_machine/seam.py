@@ -15,15 +15,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from airflow_provider_aegis.client import exchange, rate_limit
-from airflow_provider_aegis.client.answers import Answer
-from airflow_provider_aegis.client.endpoints import Endpoint
+from airflow_provider_aegis.client.config import Service
 from airflow_provider_aegis.client.errors import ConflictError, NoAnswerError, SecurityCenterError, UnreachableError
-from airflow_provider_aegis.client.exchange import Authenticate, Conversation, Reply, Send, Sleep
-from airflow_provider_aegis.client.once_task import generate_once_task, started_id
-from airflow_provider_aegis.client.service import Service
+from airflow_provider_aegis.client.flows import exchange, rate_limit
+from airflow_provider_aegis.client.flows.exchange import Authenticate, Conversation, Reply, Send, Sleep
+from airflow_provider_aegis.client.jobs.once_task import generate_once_task, started_id
+from airflow_provider_aegis.client.protocol.endpoints import Endpoint
+from airflow_provider_aegis.client.protocol.responses import Answer
 from airflow_provider_aegis.client.transport import blocking
-from airflow_provider_aegis.emulator.messages import Request
+from airflow_provider_aegis.emulator.http import Request
 from airflow_provider_aegis.hooks.aegis import AegisHook
 from airflow_provider_aegis.operators import scan
 from airflow_provider_aegis.triggers.base import AegisTrigger

@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from airflow_provider_aegis.emulator.faults import Fault
-from airflow_provider_aegis.emulator.messages import Reply, Request
-from airflow_provider_aegis.emulator.service import Task
+from airflow_provider_aegis.emulator.http import Reply, Request
+from airflow_provider_aegis.emulator.tasks import Task
 from airflow_provider_aegis.operators.once_task import AegisOnceTaskOperator
 from tests.state_machine import seam
 from tests.state_machine.airflow import HEARTBEAT_TIMEOUT, Airflow

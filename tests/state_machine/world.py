@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-from airflow_provider_aegis.emulator.center import Center
+from airflow_provider_aegis.emulator.account import Center
+from airflow_provider_aegis.emulator.authentication import Key
 from airflow_provider_aegis.emulator.faults import NO_FAULT, Fault
-from airflow_provider_aegis.emulator.messages import Received, Reply, Request
-from airflow_provider_aegis.emulator.service import Task
+from airflow_provider_aegis.emulator.http import Received, Reply, Request
 from airflow_provider_aegis.emulator.settings import Settings, changed
-from airflow_provider_aegis.emulator.signatures import Key
+from airflow_provider_aegis.emulator.tasks import Task
 from tests.fakes import KEYS, FakeClock
 
 T = TypeVar("T")

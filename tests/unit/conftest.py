@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_provider_aegis.client import exchange, find_submitted, rate_limit, submit
+from airflow_provider_aegis.client.flows import exchange, find_submitted, rate_limit, submit
 from airflow_provider_aegis.emulator import Emulator
 from tests.unit.airflow_task import FakeTask
 

@@ -14,22 +14,22 @@ from typing import Any
 import pytest
 
 import airflow_provider_aegis
-from airflow_provider_aegis.client.answers import Answer
-from airflow_provider_aegis.client.commands import Authenticate, Content, Fetch, Join, Mask, Send, Signature
+from airflow_provider_aegis.client.config import Service
 from airflow_provider_aegis.client.credentials.base import Fetched, StaticCredentials
 from airflow_provider_aegis.client.credentials.default_chain import _Profile
 from airflow_provider_aegis.client.credentials.refreshing import RefreshingCredentials, _Kept
 from airflow_provider_aegis.client.credentials.sts import AssumeRole, AssumeRoleWithOIDC
 from airflow_provider_aegis.client.credentials.uri import CredentialsUri
-from airflow_provider_aegis.client.endpoints import Endpoint
-from airflow_provider_aegis.client.secret import Secret
-from airflow_provider_aegis.client.service import Service
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.flows.commands import Authenticate, Content, Fetch, Join, Mask, Send, Signature
+from airflow_provider_aegis.client.protocol.endpoints import Endpoint
+from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.secret import Secret
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.client.transport.blocking import SignatureAuth
 from airflow_provider_aegis.client.transport.proxy import Proxy
 from airflow_provider_aegis.emulator import Emulator, Key
-from airflow_provider_aegis.emulator.messages import Request
-from airflow_provider_aegis.emulator.signatures import Claim, _Held
+from airflow_provider_aegis.emulator.authentication import Claim, _Held
+from airflow_provider_aegis.emulator.http import Request
 from airflow_provider_aegis.hooks.aegis import AegisHook
 from airflow_provider_aegis.operators.once_task import AegisOnceTaskOperator
 from airflow_provider_aegis.operators.submission import Submission

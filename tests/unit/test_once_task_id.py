@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.client.once_task import check_id
+from airflow_provider_aegis.client.jobs.once_task import check_id
 from airflow_provider_aegis.emulator import Emulator
 from airflow_provider_aegis.hooks.aegis import AegisHook
 from airflow_provider_aegis.operators.once_task import AegisGetOnceTaskResultOperator

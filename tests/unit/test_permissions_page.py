@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from airflow_provider_aegis.policy import USES, Use, ram_policy
+from airflow_provider_aegis.ram_policy import USES, Use, ram_policy
 
 PAGE = Path(__file__).parents[2] / "docs" / "permissions.md"
 BEGINNING = """\
 # Permissions
 
-<!-- written by `python -m tests.unit.test_permissions_page`, from the table in airflow_provider_aegis/policy.py -->
+<!-- written by `python -m tests.unit.test_permissions_page`, from the table in airflow_provider_aegis/ram_policy.py -->
 
 What each class of this provider asks of Security Center, and the RAM policy that allows just that: a test runs each
 with its policy and everything else denied. A policy for several at once, all operators if none is named:

@@ -6,8 +6,9 @@ import json
 import re
 from pathlib import Path
 
-from airflow_provider_aegis.client import errors, once_task
-from airflow_provider_aegis.client.operations import OPERATIONS
+from airflow_provider_aegis.client import errors
+from airflow_provider_aegis.client.jobs import once_task
+from airflow_provider_aegis.client.protocol.operations import OPERATIONS
 from airflow_provider_aegis.hooks.connection import FIELDS, Field
 
 README = Path(__file__).parents[2] / "README.md"

@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from airflow_provider_aegis.client.answers import Answer, read_answer
-from airflow_provider_aegis.client.commands import Authenticate, Conversation, Reply, Send
-from airflow_provider_aegis.client.endpoints import parse_host
 from airflow_provider_aegis.client.errors import (
     AuthenticationError,
     ClockError,
@@ -22,10 +19,13 @@ from airflow_provider_aegis.client.errors import (
     UntrustedEndpointError,
     error_class,
 )
-from airflow_provider_aegis.client.operations import Call, Operation
-from airflow_provider_aegis.client.secret import Secret
-from airflow_provider_aegis.client.signing import Credentials
-from airflow_provider_aegis.client.text import without
+from airflow_provider_aegis.client.flows.commands import Authenticate, Conversation, Reply, Send
+from airflow_provider_aegis.client.protocol.endpoints import parse_host
+from airflow_provider_aegis.client.protocol.operations import Call, Operation
+from airflow_provider_aegis.client.protocol.redaction import without
+from airflow_provider_aegis.client.protocol.responses import Answer, read_answer
+from airflow_provider_aegis.client.protocol.secret import Secret
+from airflow_provider_aegis.client.protocol.signing import Credentials
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 10.0
 # A shorter external ID, or value in a credentials URI, guards nothing, and hiding it would blot out words of an error.

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_aegis.client.commands import Content, Conversation, ReadFile
 from airflow_provider_aegis.client.credentials import instance_metadata
 from airflow_provider_aegis.client.credentials.base import Clock, Fetched, Source, StaticCredentials
 from airflow_provider_aegis.client.credentials.instance_metadata import InstanceMetadata
@@ -31,7 +30,8 @@ from airflow_provider_aegis.client.errors import (
     SecurityCenterError,
     UnreachableError,
 )
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.flows.commands import Content, Conversation, ReadFile
+from airflow_provider_aegis.client.protocol.signing import Credentials
 
 ACTION = "default chain"
 NOTHING = (

@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from airflow_provider_aegis.client.commands import Conversation, Mask, Reply, Send
 from airflow_provider_aegis.client.credentials.base import (
     Clock,
     Fetched,
@@ -17,7 +16,8 @@ from airflow_provider_aegis.client.credentials.base import (
     text_from,
 )
 from airflow_provider_aegis.client.errors import AuthenticationError, ConfigurationError, SecurityCenterError
-from airflow_provider_aegis.client.secret import Secret
+from airflow_provider_aegis.client.flows.commands import Conversation, Mask, Reply, Send
+from airflow_provider_aegis.client.protocol.secret import Secret
 
 ADDRESS = "http://100.100.100.200/"
 ACTION = "instance metadata"

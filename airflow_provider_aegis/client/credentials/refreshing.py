@@ -18,10 +18,10 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from airflow_provider_aegis.client.commands import Conversation, Fetch, Join, Mask
 from airflow_provider_aegis.client.credentials.base import Clock, Source, secrets_of
 from airflow_provider_aegis.client.errors import ClockError, ConfigurationError, ExpiredTokenError, SecurityCenterError
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.flows.commands import Conversation, Fetch, Join, Mask
+from airflow_provider_aegis.client.protocol.signing import Credentials
 
 log = logging.getLogger(__name__)
 

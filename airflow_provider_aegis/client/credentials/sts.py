@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_aegis.client.commands import Content, Conversation, Mask, ReadFile, Reply, Send, Signature
 from airflow_provider_aegis.client.credentials.base import (
     Clock,
     Fetched,
@@ -19,10 +18,11 @@ from airflow_provider_aegis.client.credentials.base import (
     secrets_of,
     what_is_wrong,
 )
-from airflow_provider_aegis.client.endpoints import check_region
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.client.secret import Secret
-from airflow_provider_aegis.client.signing import Credentials, canonical_query, flatten, iso_date
+from airflow_provider_aegis.client.flows.commands import Content, Conversation, Mask, ReadFile, Reply, Send, Signature
+from airflow_provider_aegis.client.protocol.endpoints import check_region
+from airflow_provider_aegis.client.protocol.secret import Secret
+from airflow_provider_aegis.client.protocol.signing import Credentials, canonical_query, flatten, iso_date
 
 VERSION = "2015-04-01"
 DEFAULT_SESSION_NAME = "airflow-provider-aegis"

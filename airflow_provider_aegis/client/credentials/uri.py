@@ -6,11 +6,11 @@ import ipaddress
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
-from airflow_provider_aegis.client.commands import Conversation
 from airflow_provider_aegis.client.credentials.base import Clock, Fetched, credentials_from, request, secrets_of
-from airflow_provider_aegis.client.endpoints import is_loopback
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.client.secret import Secret
+from airflow_provider_aegis.client.flows.commands import Conversation
+from airflow_provider_aegis.client.protocol.endpoints import is_loopback
+from airflow_provider_aegis.client.protocol.secret import Secret
 
 ACTION = "credentials_uri"
 

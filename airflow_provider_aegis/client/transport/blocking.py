@@ -15,8 +15,15 @@ import requests
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, NewConnectionError
 
-from airflow_provider_aegis.client.answers import Answer
-from airflow_provider_aegis.client.commands import (
+from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.errors import (
+    ConfigurationError,
+    NoAnswerError,
+    SecurityCenterError,
+    UnreachableError,
+    UntrustedEndpointError,
+)
+from airflow_provider_aegis.client.flows.commands import (
     Authenticate,
     Conversation,
     Join,
@@ -28,17 +35,14 @@ from airflow_provider_aegis.client.commands import (
     Sleep,
     bounded,
 )
-from airflow_provider_aegis.client.errors import (
-    ConfigurationError,
-    NoAnswerError,
-    SecurityCenterError,
-    UnreachableError,
-    UntrustedEndpointError,
-)
-from airflow_provider_aegis.client.secret import Secret
-from airflow_provider_aegis.client.service import Service
-from airflow_provider_aegis.client.signing import Credentials
-from airflow_provider_aegis.client.transport import (
+from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.secret import Secret
+from airflow_provider_aegis.client.protocol.signing import Credentials
+from airflow_provider_aegis.client.transport.boundary import Boundary, bare
+from airflow_provider_aegis.client.transport.deadline import BoundedAdapter, within, words_of
+from airflow_provider_aegis.client.transport.fetches import join
+from airflow_provider_aegis.client.transport.files import read_file
+from airflow_provider_aegis.client.transport.limits import (
     HEADERS,
     KEEP_IDLE_SECONDS,
     MAX_ANSWER_BYTES,
@@ -49,10 +53,6 @@ from airflow_provider_aegis.client.transport import (
     refused_answer,
     too_slow,
 )
-from airflow_provider_aegis.client.transport.boundary import Boundary, bare
-from airflow_provider_aegis.client.transport.bounded import BoundedAdapter, within, words_of
-from airflow_provider_aegis.client.transport.fetches import join
-from airflow_provider_aegis.client.transport.files import read_file
 from airflow_provider_aegis.client.transport.proxy import Proxy, proxy_for
 from airflow_provider_aegis.client.transport.tls import read_tls_context, trust_changed
 

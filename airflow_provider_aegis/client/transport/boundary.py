@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from airflow_provider_aegis.client.answers import Answer
-from airflow_provider_aegis.client.commands import Send
 from airflow_provider_aegis.client.errors import SecurityCenterError
-from airflow_provider_aegis.client.secret import Secret
-from airflow_provider_aegis.client.text import masked, without
+from airflow_provider_aegis.client.flows.commands import Send
+from airflow_provider_aegis.client.protocol.redaction import masked, without
+from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.secret import Secret
 from airflow_provider_aegis.client.transport.proxy import Proxy
 
 E = TypeVar("E", bound=BaseException)

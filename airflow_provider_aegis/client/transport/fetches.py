@@ -9,9 +9,9 @@ from concurrent.futures import wait
 from contextlib import suppress
 from typing import TypeAlias
 
-from airflow_provider_aegis.client.commands import Fetch, Join
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError, UnreachableError
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.flows.commands import Fetch, Join
+from airflow_provider_aegis.client.protocol.signing import Credentials
 
 # Longer than any source of credentials takes.
 SECONDS = 120.0

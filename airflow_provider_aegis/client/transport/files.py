@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 
-from airflow_provider_aegis.client.commands import Content, ReadFile
+from airflow_provider_aegis.client.flows.commands import Content, ReadFile
 from airflow_provider_aegis.client.transport.background import in_background
 
 SECONDS = 10.0

@@ -14,8 +14,14 @@ from typing import TypeVar
 import aiohttp
 from yarl import URL
 
-from airflow_provider_aegis.client.answers import Answer
-from airflow_provider_aegis.client.commands import (
+from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.errors import (
+    ConfigurationError,
+    NoAnswerError,
+    SecurityCenterError,
+    UntrustedEndpointError,
+)
+from airflow_provider_aegis.client.flows.commands import (
     Authenticate,
     Conversation,
     Join,
@@ -25,17 +31,13 @@ from airflow_provider_aegis.client.commands import (
     Send,
     Sleep,
 )
-from airflow_provider_aegis.client.errors import (
-    ConfigurationError,
-    NoAnswerError,
-    SecurityCenterError,
-    UntrustedEndpointError,
-)
-from airflow_provider_aegis.client.secret import Secret
-from airflow_provider_aegis.client.service import Service
-from airflow_provider_aegis.client.signing import Credentials
-from airflow_provider_aegis.client.together import Together
-from airflow_provider_aegis.client.transport import (
+from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.secret import Secret
+from airflow_provider_aegis.client.protocol.signing import Credentials
+from airflow_provider_aegis.client.transport.boundary import Boundary, bare
+from airflow_provider_aegis.client.transport.fetches import ajoin, too_late
+from airflow_provider_aegis.client.transport.files import aread_file
+from airflow_provider_aegis.client.transport.limits import (
     LEAVES_HTTP,
     MAX_ANSWER_BYTES,
     MAX_ANSWER_SECONDS,
@@ -44,10 +46,8 @@ from airflow_provider_aegis.client.transport import (
     refused_answer,
     too_slow,
 )
-from airflow_provider_aegis.client.transport.boundary import Boundary, bare
-from airflow_provider_aegis.client.transport.fetches import ajoin, too_late
-from airflow_provider_aegis.client.transport.files import aread_file
 from airflow_provider_aegis.client.transport.session import Session, explain, open_session
+from airflow_provider_aegis.client.transport.single_flight import Together
 from airflow_provider_aegis.client.transport.tls import aread_tls_context, trust_changed
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.client.secret import Secret
+from airflow_provider_aegis.client.protocol.secret import Secret
 
 # Hiding a shorter password would blot out words of an error.
 SHORTEST_PASSWORD = 4

@@ -17,7 +17,7 @@ from airflow_provider_aegis.client.errors import (
     UnreachableError,
     UntrustedEndpointError,
 )
-from airflow_provider_aegis.client.transport import HEADERS, KEEP_IDLE_SECONDS, oversized
+from airflow_provider_aegis.client.transport.limits import HEADERS, KEEP_IDLE_SECONDS, oversized
 from airflow_provider_aegis.client.transport.names import look_up
 from airflow_provider_aegis.client.transport.proxy import Proxy, proxy_for
 

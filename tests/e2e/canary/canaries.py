@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_aegis.client.endpoints import CHINA
+from airflow_provider_aegis.client.protocol.endpoints import CHINA
 from airflow_provider_aegis.emulator import Emulator, Key
 from tests.fakes import revealed
 from tests.unit.client.credentials_services import BASE, OIDC, OIDC_TOKEN, ROLE, CredentialsServices

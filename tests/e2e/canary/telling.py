@@ -12,7 +12,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_aegis.client.credentials.base import authenticate
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.client.transport.nonblocking import open_transport
 from airflow_provider_aegis.hooks.aegis import AegisHook
 from tests.captured import captured

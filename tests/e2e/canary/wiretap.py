@@ -6,7 +6,7 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from airflow_provider_aegis.emulator import Emulator, Fault
-from airflow_provider_aegis.emulator.messages import Received, Request
+from airflow_provider_aegis.emulator.http import Received, Request
 
 
 class Wiretap:

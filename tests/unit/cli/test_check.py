@@ -9,11 +9,11 @@ from airflow_provider_aegis.cli import probe
 from airflow_provider_aegis.cli.probe import PROBES, Finding, State, examine
 from airflow_provider_aegis.client.credentials import StaticCredentials
 from airflow_provider_aegis.client.errors import UnreachableError
-from airflow_provider_aegis.client.operations import OPERATIONS
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.protocol.operations import OPERATIONS
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.emulator import Emulator, Fault
 from airflow_provider_aegis.hooks.aegis import AegisHook
-from airflow_provider_aegis.policy import operations_of
+from airflow_provider_aegis.ram_policy import operations_of
 
 WRITES = {"GenerateOnceTask", "CancelOnceTask"}
 

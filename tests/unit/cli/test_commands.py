@@ -15,7 +15,7 @@ from airflow_provider_aegis.__main__ import main
 from airflow_provider_aegis.cli import get_cli_commands
 from airflow_provider_aegis.emulator import Emulator
 from airflow_provider_aegis.get_provider_info import get_provider_info
-from airflow_provider_aegis.policy import USES, ram_policy
+from airflow_provider_aegis.ram_policy import USES, ram_policy
 
 COST = """
 import json, sys

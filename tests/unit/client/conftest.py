@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_aegis.client import exchange, rate_limit
+from airflow_provider_aegis.client.flows import exchange, rate_limit
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ import pytest
 
 from airflow_provider_aegis.client.credentials import refreshing
 from airflow_provider_aegis.client.credentials.base import EMULATOR
-from airflow_provider_aegis.client.signing import Credentials, authorization, sha256_hex
+from airflow_provider_aegis.client.protocol.signing import Credentials, authorization, sha256_hex
 from airflow_provider_aegis.emulator import Emulator
 
 BASE = Credentials("LTAI-base", f"base-secret-{secrets.token_hex(8)}")

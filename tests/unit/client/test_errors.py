@@ -30,7 +30,7 @@ from airflow_provider_aegis.client.errors import (
     error_class,
     from_dict,
 )
-from airflow_provider_aegis.client.text import is_vendor_page
+from airflow_provider_aegis.client.protocol.redaction import is_vendor_page
 from tests.fakes import patiently
 
 PAGE = "https://api.aliyun.com/troubleshoot?q=NoPermission&product=Sas"

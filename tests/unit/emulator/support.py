@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from http.client import HTTPConnection
 from typing import Any
 
-from airflow_provider_aegis.client.signing import Credentials, canonical_query, flatten, signed_headers
+from airflow_provider_aegis.client.protocol.signing import Credentials, canonical_query, flatten, signed_headers
 from airflow_provider_aegis.emulator import Emulator, Fault, Key, ManualClock, Settings
-from airflow_provider_aegis.emulator.center import Center
-from airflow_provider_aegis.emulator.messages import Reply, Request
+from airflow_provider_aegis.emulator.account import Center
+from airflow_provider_aegis.emulator.http import Reply, Request
 from airflow_provider_aegis.emulator.settings import changed
 
 KEY_ID, SECRET = "test-key", "test-secret"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from airflow_provider_aegis.emulator.faults import KINDS, NO_FAULT, Fault, FaultPlan
-from airflow_provider_aegis.emulator.messages import Reply, Request, json_reply
+from airflow_provider_aegis.emulator.http import Reply, Request, json_reply
 
 REQUEST = Request(method="POST", headers={"host": "127.0.0.1:8765"})
 ANSWER = json_reply({"RequestId": "R", "TaskId": "T"})

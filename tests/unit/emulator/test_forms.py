@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_aegis.client.signing import canonical_query, sha256_hex, signed_headers
-from airflow_provider_aegis.client.wire import FORM
-from airflow_provider_aegis.emulator.messages import Request
+from airflow_provider_aegis.client.protocol.signing import canonical_query, sha256_hex, signed_headers
+from airflow_provider_aegis.client.protocol.wire import FORM
+from airflow_provider_aegis.emulator.http import Request
 from tests.unit.emulator.support import KIND, Caller, date_of, make_caller, with_header
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aegis.client import operations as client_operations
+from airflow_provider_aegis.client.protocol import operations as client_operations
 from airflow_provider_aegis.emulator.operations import OPERATIONS
 from tests.unit.emulator.support import KIND, Caller, make_caller
 

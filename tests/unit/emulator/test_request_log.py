@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from airflow_provider_aegis.emulator.messages import Received
+from airflow_provider_aegis.emulator.http import Received
 from airflow_provider_aegis.emulator.request_log import LINE_BYTES, LONGEST_TEXT, MOST_PARAMS, RequestLog
 from tests.unit.emulator.support import KIND, Caller
 

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from airflow_provider_aegis.client.endpoints import resolve_endpoint
+from airflow_provider_aegis.client.protocol.endpoints import resolve_endpoint
 from airflow_provider_aegis.emulator import Control, Emulator, Fault, Key, ManualClock
 from tests.unit.emulator.support import KIND, ask, send_raw, sign_for
 

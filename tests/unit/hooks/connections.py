@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.emulator import Emulator
 from airflow_provider_aegis.hooks.aegis import AegisHook
 from tests.unit.client.credentials_services import BASE, OIDC, ROLE, CredentialsServices

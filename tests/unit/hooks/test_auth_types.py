@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_aegis.client.credentials.base import authenticate
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.emulator import Emulator
 from airflow_provider_aegis.hooks.auth import AUTH_TYPES
 from tests.fakes import revealed

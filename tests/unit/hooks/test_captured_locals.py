@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_aegis.client.config import Service
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
-from airflow_provider_aegis.client.exchange import exchange
-from airflow_provider_aegis.client.service import Service
+from airflow_provider_aegis.client.flows.exchange import exchange
 from airflow_provider_aegis.emulator import Emulator
 from airflow_provider_aegis.hooks.aegis import AegisHook
 from tests.captured import captured
@@ -42,7 +42,7 @@ def driver(request: pytest.FixtureRequest) -> Driver:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_aegis.client.exchange.FIRST_BACKOFF", 0.001)
+    monkeypatch.setattr("airflow_provider_aegis.client.flows.exchange.FIRST_BACKOFF", 0.001)
 
 
 def assert_bare(driver: Driver, hook: AegisHook, services: CredentialsServices) -> None:

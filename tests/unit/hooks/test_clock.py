@@ -6,10 +6,10 @@ import threading
 
 import pytest
 
-from airflow_provider_aegis.client import once_task
-from airflow_provider_aegis.client.exchange import Conversation, exchange
-from airflow_provider_aegis.client.pace import Pace
-from airflow_provider_aegis.client.watch import Ending, Outcome, watch
+from airflow_provider_aegis.client.flows.exchange import Conversation, exchange
+from airflow_provider_aegis.client.flows.poll_interval import Pace
+from airflow_provider_aegis.client.flows.wait import Ending, Outcome, watch
+from airflow_provider_aegis.client.jobs import once_task
 from airflow_provider_aegis.emulator import Emulator
 from airflow_provider_aegis.hooks.aegis import AegisHook
 from tests.unit.client.transport.drivers import Blocking, Driver, Nonblocking

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aegis.client.endpoints import CHINA, INTERNATIONAL
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.protocol.endpoints import CHINA, INTERNATIONAL
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.hooks.auth import AUTH_TYPES
 from airflow_provider_aegis.hooks.connection import FIELDS, conn_fields, parse_connection
 

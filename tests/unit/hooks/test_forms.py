@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_aegis.client.errors import SecurityCenterError
-from airflow_provider_aegis.client.exchange import exchange
-from airflow_provider_aegis.client.operations import Call, call
+from airflow_provider_aegis.client.flows.exchange import exchange
+from airflow_provider_aegis.client.protocol.operations import Call, call
 from airflow_provider_aegis.client.transport.nonblocking import open_transport
 from airflow_provider_aegis.emulator import Emulator
 from airflow_provider_aegis.hooks.aegis import AegisHook

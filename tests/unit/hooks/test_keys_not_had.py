@@ -16,7 +16,7 @@ from airflow_provider_aegis.client.errors import (
     PermissionDeniedError,
     UnreachableError,
 )
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.emulator import Emulator
 from tests.unit.client.credentials_services import BASE, ROLE, CredentialsServices, refusal
 from tests.unit.hooks.connections import connect, extras, role

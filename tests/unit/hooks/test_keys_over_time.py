@@ -9,14 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_provider_aegis.client import once_task
-from airflow_provider_aegis.client.commands import Conversation
+from airflow_provider_aegis.client.config import Service
 from airflow_provider_aegis.client.credentials.base import authenticate
-from airflow_provider_aegis.client.exchange import exchange
-from airflow_provider_aegis.client.pace import Pace
-from airflow_provider_aegis.client.service import Service
+from airflow_provider_aegis.client.flows.commands import Conversation
+from airflow_provider_aegis.client.flows.exchange import exchange
+from airflow_provider_aegis.client.flows.poll_interval import Pace
+from airflow_provider_aegis.client.flows.wait import Outcome, watch
+from airflow_provider_aegis.client.jobs import once_task
 from airflow_provider_aegis.client.transport.nonblocking import open_transport
-from airflow_provider_aegis.client.watch import Outcome, watch
 from airflow_provider_aegis.emulator import Emulator
 from tests.fakes import revealed
 from tests.unit.client.credentials_services import CredentialsServices, refusal

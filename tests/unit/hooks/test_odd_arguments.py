@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aegis.client import once_task
-from airflow_provider_aegis.client.endpoints import parse_host
 from airflow_provider_aegis.client.errors import ConfigurationError, UnreachableError
+from airflow_provider_aegis.client.jobs import once_task
+from airflow_provider_aegis.client.protocol.endpoints import parse_host
 from airflow_provider_aegis.emulator import Emulator
 from airflow_provider_aegis.hooks.aegis import AegisHook
 from airflow_provider_aegis.operators.scan import cancel

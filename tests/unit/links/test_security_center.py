@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aegis.client.endpoints import Site
+from airflow_provider_aegis.client.protocol.endpoints import Site
 from airflow_provider_aegis.links import security_center
 from airflow_provider_aegis.links.security_center import (
     RequestDiagnosisLink,

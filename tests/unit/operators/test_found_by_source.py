@@ -83,7 +83,7 @@ def test_a_scan_whose_start_got_no_answer_is_found(
 def test_a_start_that_is_retried_for_longer_than_the_window_is_one_scan(
     sas: Emulator, task: FakeTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_aegis.client.find_submitted.SUBMIT_WINDOW_SECONDS", -10.0)
+    monkeypatch.setattr("airflow_provider_aegis.client.flows.find_submitted.SUBMIT_WINDOW_SECONDS", -10.0)
     for source_filter in ("honoured", "ignored"):
         sas.set(source_filter=source_filter, seconds=0.2, result_task_id="hex")
         sas.inject(START, Fault.throttled(retry_after=0.01), times=3)

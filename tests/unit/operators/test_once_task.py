@@ -15,7 +15,7 @@ from airflow_provider_aegis.client.errors import (
     ConflictError,
     PermissionDeniedError,
 )
-from airflow_provider_aegis.client.once_task import STATUS_WORDS, Phase
+from airflow_provider_aegis.client.jobs.once_task import STATUS_WORDS, Phase
 from airflow_provider_aegis.emulator import Emulator, Fault
 from airflow_provider_aegis.exceptions import (
     MalformedEventError,

@@ -16,7 +16,7 @@ from airflow_provider_aegis.client.errors import (
     PermissionDeniedError,
     SecurityCenterError,
 )
-from airflow_provider_aegis.client.once_task import STATUS_WORDS, Phase
+from airflow_provider_aegis.client.jobs.once_task import STATUS_WORDS, Phase
 from airflow_provider_aegis.emulator import Emulator, Fault
 from airflow_provider_aegis.exceptions import OnceTaskFailedError, OnceTaskTimeoutError, UnknownOnceTaskError
 from airflow_provider_aegis.hooks.aegis import AegisHook

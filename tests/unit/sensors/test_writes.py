@@ -46,7 +46,7 @@ def test_the_link_is_written_when_the_status_changes_and_at_the_end(
 def test_the_link_leads_to_the_error_and_back_to_the_answer(
     sas: Emulator, task: FakeTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_aegis.client.exchange.MAX_ATTEMPTS", 1)
+    monkeypatch.setattr("airflow_provider_aegis.client.flows.exchange.MAX_ATTEMPTS", 1)
     sas.set(seconds=3600)
     one, context = sensor("poke", start())(), task.context
     addresses = []

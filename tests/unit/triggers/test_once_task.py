@@ -15,7 +15,7 @@ import pytest
 from airflow.jobs.triggerer_job_runner import TriggerRunner
 from airflow.triggers.base import BaseTrigger
 
-from airflow_provider_aegis.client.service import Service
+from airflow_provider_aegis.client.config import Service
 from airflow_provider_aegis.client.transport import nonblocking
 from airflow_provider_aegis.emulator import Emulator, Fault
 from airflow_provider_aegis.hooks.aegis import AegisHook

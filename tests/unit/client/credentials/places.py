@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, urlsplit
 
-from airflow_provider_aegis.client.answers import Answer
-from airflow_provider_aegis.client.commands import Send
 from airflow_provider_aegis.client.credentials.base import Fetched, Source
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.flows.commands import Send
+from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from tests.fakes import Scripted, Stage, answer, service
 
 KEYS = Credentials("STS.id", "sts-secret", "sts-token")

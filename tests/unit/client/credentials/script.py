@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from airflow_provider_aegis.client.commands import Conversation, Sleep
 from airflow_provider_aegis.client.credentials.base import Clock, Fetched
 from airflow_provider_aegis.client.credentials.refreshing import RefreshingCredentials
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.flows.commands import Conversation, Sleep
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from tests.fakes import FakeClock, Stage, service
 
 

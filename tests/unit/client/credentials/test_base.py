@@ -4,9 +4,9 @@ import pytest
 
 from airflow_provider_aegis.client.credentials.base import Fetched, StaticCredentials
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.client.exchange import Send, Signature
-from airflow_provider_aegis.client.secret import Secret
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.flows.exchange import Send, Signature
+from airflow_provider_aegis.client.protocol.secret import Secret
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from tests import fakes
 
 SECRET, TOKEN = "a-very-secret-secret", "a-very-secret-token"

@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_aegis.client.credentials.base import Fetched
 from airflow_provider_aegis.client.credentials.default_chain import DefaultChain
 from airflow_provider_aegis.client.errors import AuthenticationError, ConfigurationError, UnreachableError
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from tests.fakes import signature_of
 from tests.unit.client.credentials.places import FETCHED, FROM_STS, HANDED_OUT, TOKEN, fetch, query_of
 

@@ -10,8 +10,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from airflow_provider_aegis.client.answers import Answer
-from airflow_provider_aegis.client.commands import Send
 from airflow_provider_aegis.client.credentials.base import Fetched
 from airflow_provider_aegis.client.credentials.default_chain import MAX_FILE_BYTES, DefaultChain
 from airflow_provider_aegis.client.errors import (
@@ -22,7 +20,9 @@ from airflow_provider_aegis.client.errors import (
     SecurityCenterError,
     UnreachableError,
 )
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.flows.commands import Send
+from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from tests.fakes import Scripted, Stage, failure, signature_of
 from tests.unit.client.credentials.places import FETCHED, FROM_STS, HANDED_OUT, ROLE_NAME, TOKEN, fetch, query_of
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.credentials.base import EMULATOR
 from airflow_provider_aegis.client.credentials.instance_metadata import InstanceMetadata
 from airflow_provider_aegis.client.errors import (
@@ -14,6 +13,7 @@ from airflow_provider_aegis.client.errors import (
     SecurityCenterError,
     UnreachableError,
 )
+from airflow_provider_aegis.client.protocol.responses import Answer
 from tests.fakes import Scripted, answer
 from tests.unit.client.credentials.places import FETCHED, HANDED_OUT, PAYLOAD, ROLE_NAME, TOKEN, fetch
 

@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_aegis.client.commands import Content
 from airflow_provider_aegis.client.credentials import default_chain
 from airflow_provider_aegis.client.credentials.base import Source
 from airflow_provider_aegis.client.errors import ConfigurationError
+from airflow_provider_aegis.client.flows.commands import Content
 from tests.fakes import patiently
 
 SECRET = "secretly-secretly"

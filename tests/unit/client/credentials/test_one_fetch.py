@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_aegis.client.commands import Authenticate, Conversation, Fetch, Join, Send, bounded
 from airflow_provider_aegis.client.errors import UnreachableError
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.flows.commands import Authenticate, Conversation, Fetch, Join, Send, bounded
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.client.transport import blocking
 from airflow_provider_aegis.client.transport.blocking import BlockingTransport
 from airflow_provider_aegis.client.transport.nonblocking import open_transport

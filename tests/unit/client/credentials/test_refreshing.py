@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import pytest
 
-from airflow_provider_aegis.client.answers import Answer
-from airflow_provider_aegis.client.commands import Conversation, Send, Sleep
 from airflow_provider_aegis.client.credentials.base import Clock, Fetched
 from airflow_provider_aegis.client.credentials.refreshing import (
     EARLY,
@@ -27,8 +25,10 @@ from airflow_provider_aegis.client.errors import (
     SecurityCenterError,
     UnreachableError,
 )
-from airflow_provider_aegis.client.pace import Pace
-from airflow_provider_aegis.client.watch import Outcome, watch
+from airflow_provider_aegis.client.flows.commands import Conversation, Send, Sleep
+from airflow_provider_aegis.client.flows.poll_interval import Pace
+from airflow_provider_aegis.client.flows.wait import Outcome, watch
+from airflow_provider_aegis.client.protocol.responses import Answer
 from tests.fakes import READ, STALE, Stage, answer, service, signature_of
 from tests.unit.client.credentials.script import make
 

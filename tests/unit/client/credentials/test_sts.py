@@ -28,7 +28,7 @@ from airflow_provider_aegis.client.errors import (
     UnreachableError,
     UntrustedEndpointError,
 )
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from tests.fakes import Scripted, answer, failure, signature_of
 from tests.unit.client.credentials.places import FETCHED, FROM_STS, PAYLOAD, fetch, query_of
 

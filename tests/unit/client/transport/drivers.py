@@ -13,12 +13,12 @@ from typing import Any, Protocol, TypeVar
 import aiohttp.connector
 import pytest
 
-from airflow_provider_aegis.client.answers import Answer
-from airflow_provider_aegis.client.endpoints import parse_host
+from airflow_provider_aegis.client.config import Service
 from airflow_provider_aegis.client.errors import SecurityCenterError
-from airflow_provider_aegis.client.exchange import Conversation, Send, Signature
-from airflow_provider_aegis.client.service import Service
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.flows.exchange import Conversation, Send, Signature
+from airflow_provider_aegis.client.protocol.endpoints import parse_host
+from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.client.transport import blocking, nonblocking
 from airflow_provider_aegis.client.transport.blocking import BlockingTransport
 from airflow_provider_aegis.client.transport.nonblocking import open_transport

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import requests
 
-from airflow_provider_aegis.client.answers import Answer
+from airflow_provider_aegis.client.protocol.responses import Answer
 from airflow_provider_aegis.client.transport.blocking import BlockingTransport, SignatureAuth
 from tests.fakes import signature_of
 from tests.unit.client.transport.drivers import KEYS, ask, request, service_at

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.errors import UnreachableError, UntrustedEndpointError
-from airflow_provider_aegis.client.exchange import Conversation, Sleep
+from airflow_provider_aegis.client.flows.exchange import Conversation, Sleep
+from airflow_provider_aegis.client.protocol.responses import Answer
 from airflow_provider_aegis.client.transport.nonblocking import open_transport
 from airflow_provider_aegis.client.transport.tls import tls_context
 from tests.unit.client.transport.drivers import Driver, Outcome, ask, service_at

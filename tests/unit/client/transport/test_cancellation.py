@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aegis.client.exchange import Authenticate, Command, Conversation, Sleep
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.flows.exchange import Authenticate, Command, Conversation, Sleep
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.client.transport.nonblocking import NonblockingTransport, open_transport
 from tests.fakes import KEYS
 from tests.unit.client.transport.drivers import ask, request, service_at

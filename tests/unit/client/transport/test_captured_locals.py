@@ -16,12 +16,12 @@ from urllib.parse import quote
 
 import pytest
 
+from airflow_provider_aegis.client.config import Service
 from airflow_provider_aegis.client.credentials import StaticCredentials
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
-from airflow_provider_aegis.client.exchange import exchange
-from airflow_provider_aegis.client.operations import call
-from airflow_provider_aegis.client.service import Service
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.flows.exchange import exchange
+from airflow_provider_aegis.client.protocol.operations import call
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.client.transport.nonblocking import open_transport
 from tests.captured import captured
 from tests.fakes import READ, START
@@ -69,8 +69,8 @@ ACTS: dict[str, Act] = {**ECHOES, "reset": reset, "closed": raw(), "silence": ha
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_aegis.client.exchange.MAX_ATTEMPTS", 2)
-    monkeypatch.setattr("airflow_provider_aegis.client.exchange.FIRST_BACKOFF", 0.001)
+    monkeypatch.setattr("airflow_provider_aegis.client.flows.exchange.MAX_ATTEMPTS", 2)
+    monkeypatch.setattr("airflow_provider_aegis.client.flows.exchange.FIRST_BACKOFF", 0.001)
 
 
 @pytest.mark.parametrize("asked", [READ, START], ids=["read", "start"])

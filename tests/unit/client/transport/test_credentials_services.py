@@ -25,7 +25,7 @@ from airflow_provider_aegis.client.errors import (
     UnreachableError,
     UntrustedEndpointError,
 )
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.hooks.auth import credentials_of
 from tests.unit.client.transport.drivers import Driver, Nonblocking, service_at
 from tests.unit.client.transport.loopback import (

@@ -8,10 +8,10 @@ import time
 
 import pytest
 
-from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.errors import ConfigurationError, NoAnswerError, UnreachableError
-from airflow_provider_aegis.client.exchange import Authenticate, Conversation, Sleep, exchange
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.flows.exchange import Authenticate, Conversation, Sleep, exchange
+from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from tests.fakes import READ, FakeCredentials
 from tests.unit.client.transport.drivers import Driver, ask, service_at
 from tests.unit.client.transport.loopback import Server, in_turn, reply, reset

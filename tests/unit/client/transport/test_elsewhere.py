@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_aegis.client.answers import Answer
-from airflow_provider_aegis.client.commands import Content, Conversation, ReadFile, Reply, Send, Signature
 from airflow_provider_aegis.client.errors import ConfigurationError, UntrustedEndpointError
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.flows.commands import Content, Conversation, ReadFile, Reply, Send, Signature
+from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.client.transport import files
 from tests.unit.client.transport.drivers import Driver, service_at
 from tests.unit.client.transport.loopback import Server, reply, tls

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aegis.client.exchange import exchange
-from airflow_provider_aegis.client.operations import call
-from airflow_provider_aegis.client.service import JITTER
+from airflow_provider_aegis.client.config import JITTER
+from airflow_provider_aegis.client.flows.exchange import exchange
+from airflow_provider_aegis.client.protocol.operations import call
 from airflow_provider_aegis.client.transport.blocking import BlockingTransport
 from tests.unit.client.transport.drivers import service_at
 from tests.unit.client.transport.loopback import Act, Server

@@ -18,7 +18,6 @@ from typing import Any, cast
 
 import pytest
 
-from airflow_provider_aegis.client import exchange as conversations
 from airflow_provider_aegis.client.errors import (
     InvalidRequestError,
     NoAnswerError,
@@ -28,9 +27,11 @@ from airflow_provider_aegis.client.errors import (
     UnreachableError,
     UntrustedEndpointError,
 )
-from airflow_provider_aegis.client.exchange import exchange
-from airflow_provider_aegis.client.operations import Call
-from airflow_provider_aegis.client.transport import MAX_ANSWER_BYTES, nonblocking
+from airflow_provider_aegis.client.flows import exchange as conversations
+from airflow_provider_aegis.client.flows.exchange import exchange
+from airflow_provider_aegis.client.protocol.operations import Call
+from airflow_provider_aegis.client.transport import nonblocking
+from airflow_provider_aegis.client.transport.limits import MAX_ANSWER_BYTES
 from tests.fakes import READ, START
 from tests.unit.client.transport.drivers import Driver, service_at
 from tests.unit.client.transport.loopback import Act, Request, Server, listener, old_tls, raw, reply, tls

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.errors import NoAnswerError, ProtocolError
+from airflow_provider_aegis.client.protocol.responses import Answer
 from tests.unit.client.transport.drivers import Driver, Outcome, ask, ask_once, service_at
 from tests.unit.client.transport.loopback import Act, Request, Server, in_turn, raw, reply
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.errors import DeadlineExceededError, SecurityCenterError, UnreachableError
-from airflow_provider_aegis.client.exchange import exchange
+from airflow_provider_aegis.client.flows.exchange import exchange
+from airflow_provider_aegis.client.protocol.responses import Answer
 from airflow_provider_aegis.client.transport.blocking import BlockingTransport
 from airflow_provider_aegis.client.transport.nonblocking import open_transport
 from tests.fakes import READ, START
@@ -125,7 +125,7 @@ def test_all_addresses_of_a_host_share_one_time_out(monkeypatch: pytest.MonkeyPa
         times.append(seconds)
         raise TimeoutError
 
-    monkeypatch.setattr("airflow_provider_aegis.client.transport.bounded.create_connection", timed)
+    monkeypatch.setattr("airflow_provider_aegis.client.transport.deadline.create_connection", timed)
     service = service_at("http://localhost:1")
     with BlockingTransport(service) as transport:
         (outcome,) = transport.perform(ask(service, connect_timeout=50.0))

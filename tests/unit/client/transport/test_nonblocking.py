@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aegis.client.answers import Answer
+from airflow_provider_aegis.client.config import Service
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.client.exchange import Authenticate, Conversation, Sleep
-from airflow_provider_aegis.client.service import Service
-from airflow_provider_aegis.client.signing import Credentials
+from airflow_provider_aegis.client.flows.exchange import Authenticate, Conversation, Sleep
+from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.client.transport.nonblocking import open_transport
 from tests.fakes import KEYS
 from tests.unit.client.transport.drivers import ask, request, service_at

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.errors import ConfigurationError, NoAnswerError, UntrustedEndpointError
+from airflow_provider_aegis.client.protocol.responses import Answer
 from tests.unit.client.transport.drivers import Driver, ask, service_at
 from tests.unit.client.transport.loopback import Act, Request, Server, raw, reset, tls
 

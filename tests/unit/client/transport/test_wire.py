@@ -6,11 +6,11 @@ import gzip
 
 import pytest
 
-from airflow_provider_aegis.client import signing
-from airflow_provider_aegis.client.answers import Answer
 from airflow_provider_aegis.client.errors import NoAnswerError, ProtocolError
-from airflow_provider_aegis.client.exchange import Conversation
-from airflow_provider_aegis.client.transport import KEEP_IDLE_SECONDS, MAX_ANSWER_BYTES
+from airflow_provider_aegis.client.flows.exchange import Conversation
+from airflow_provider_aegis.client.protocol import signing
+from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.transport.limits import KEEP_IDLE_SECONDS, MAX_ANSWER_BYTES
 from tests.unit.client.transport.drivers import KEYS, QUERY, Driver, ask, ask_once, request, service_at
 from tests.unit.client.transport.loopback import Server, endless, in_turn, raw, reply, reset
 

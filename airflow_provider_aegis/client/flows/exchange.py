@@ -1,0 +1,241 @@
+"""One call as a conversation: sign, send, judge the answer, wait, again. It does no I/O itself.
+
+A conversation is a generator. It yields what it wants done and is sent what came of it; the drivers in ``transport``
+perform the same conversation with blocking and with asynchronous means.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import Any
+
+from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.errors import (
+    ClockError,
+    DeadlineExceededError,
+    ExpiredTokenError,
+    OutcomeUnknownError,
+    SecurityCenterError,
+    ThrottledError,
+)
+from airflow_provider_aegis.client.flows.commands import Authenticate as Authenticate
+from airflow_provider_aegis.client.flows.commands import Command as Command
+from airflow_provider_aegis.client.flows.commands import Conversation as Conversation
+from airflow_provider_aegis.client.flows.commands import Reply as Reply
+from airflow_provider_aegis.client.flows.commands import Send as Send
+from airflow_provider_aegis.client.flows.commands import Signature as Signature
+from airflow_provider_aegis.client.flows.commands import Sleep as Sleep
+from airflow_provider_aegis.client.flows.rate_limit import Priority, RateLimiter, Turn, limiter_of
+from airflow_provider_aegis.client.protocol.operations import Call
+from airflow_provider_aegis.client.protocol.responses import Answer, read_answer
+from airflow_provider_aegis.client.protocol.signing import Credentials, iso_date
+
+MAX_ATTEMPTS = 5
+FIRST_BACKOFF = 0.5
+LONGEST_BACKOFF = 20.0
+# Without a deadline nobody said how long a throttled call may take: beyond this it is the caller's to decide.
+LONGEST_RETRY_AFTER = 120.0
+# A date further off than this is not a clock that is wrong but a header that is.
+LARGEST_OFFSET = 10 * 365 * 86400.0
+
+# Seconds that an endpoint's clock is ahead of ours: what requests are dated with, learnt when one was refused for
+# its date; and what the last answer said.
+clock_offsets: dict[str, float] = {}
+seen_offsets: dict[str, float] = {}
+
+
+def exchange(
+    service: Service, call: Call, *, deadline: float | None = None, priority: Priority = Priority.CALL
+) -> Conversation[dict[str, Any]]:
+    """Make one call and return the answer's payload.
+
+    :param deadline: monotonic seconds of the service's clock after which nothing is tried any more.
+    :param priority: which calls go before this one; an urgent operation is urgent in any case.
+    :return: the JSON object of the answer, unchanged.
+    :raises SecurityCenterError: as the answer says. A write of which it is open whether it arrived is not sent again
+        and raises :class:`OutcomeUnknownError`.
+    """
+    url = f"{service.endpoint.url}?{call.query}" if call.query else service.endpoint.url
+    attempts = _Attempts()
+    error: SecurityCenterError | None = None
+    credentials: Credentials | None = None
+    limiter = limiter_of(service)
+    turn = limiter.turn(Priority.URGENT if call.operation.urgent else priority)
+    while True:
+        refused = credentials if isinstance(error, ExpiredTokenError) else None
+        credentials = yield from _authenticate(service, call, refused, attempts, deadline)
+        yield from _await_turn(service, limiter, turn, deadline, error, call)
+        reply = yield _send(service, call, url, credentials, deadline)
+        attempts.number += 1
+        offset = _offset(service, reply)
+        if offset is not None:
+            seen_offsets[service.endpoint.host] = offset
+        try:
+            payload = _payload(reply, call, credentials)
+        except SecurityCenterError as caught:
+            error = caught
+        else:
+            limiter.answered()
+            return payload
+        if isinstance(error, ThrottledError):
+            limiter.throttled(min(error.retry_after or 0, LONGEST_RETRY_AFTER), call.operation.name)
+        delay = _next_delay(service, call, error, attempts, offset, deadline)
+        if delay > 0:
+            yield Sleep(delay)
+
+
+@dataclass(slots=True)
+class _Attempts:
+    """What one call remembers from attempt to attempt."""
+
+    number: int = 0
+    corrected: bool = False
+    refreshed: bool = False
+
+
+def _authenticate(
+    service: Service, call: Call, refused: Credentials | None, attempts: _Attempts, deadline: float | None
+) -> Conversation[Credentials]:
+    """Ask for credentials, and again while there are none for now: nothing has been sent yet."""
+    while True:
+        reply = yield Authenticate(refused, _left(service, deadline))
+        if isinstance(reply, Credentials):
+            return reply
+        assert isinstance(reply, SecurityCenterError)
+        attempts.number += 1
+        if attempts.number >= MAX_ATTEMPTS or not reply.transient:
+            raise reply
+        delay = _back_off(service, reply, attempts.number)
+        _check_time(service, delay, deadline, reply, call)
+        yield Sleep(delay)
+
+
+def _await_turn(
+    service: Service,
+    limiter: RateLimiter,
+    turn: Turn,
+    deadline: float | None,
+    error: SecurityCenterError | None,
+    call: Call,
+) -> Conversation[None]:
+    """Wait until the rate limiter lets a request go."""
+    _check_time(service, 0.0, deadline, error, call)
+    try:
+        while wait := limiter.reserve(turn, call.operation.name):
+            late = deadline is not None and service.clock.monotonic() + wait >= deadline
+            if late and turn[0] is Priority.URGENT:
+                return  # the service may refuse it; to wait is to give up
+            _check_time(service, wait, deadline, error, call)
+            yield Sleep(limiter.nap(wait))
+    finally:
+        limiter.leave(turn)
+
+
+def _left(service: Service, deadline: float | None) -> float:
+    """Return the seconds until the deadline; a request is given a moment even if it has passed."""
+    return float("inf") if deadline is None else max(0.1, deadline - service.clock.monotonic())
+
+
+def _send(service: Service, call: Call, url: str, credentials: Credentials, deadline: float | None) -> Send:
+    left = _left(service, deadline)
+    now = service.clock.time() + clock_offsets.get(service.endpoint.host, 0.0)
+    return Send(
+        url,
+        Signature(call.operation.name, iso_date(int(now)), uuid.uuid4().hex, credentials),
+        connect_timeout=min(service.connect_timeout, left),
+        read_timeout=min(service.read_timeout, left),
+        seconds=left,
+        method=call.method,
+        headers={"content-type": call.content_type} if call.content_type else {},
+        body=call.body,
+    )
+
+
+def _payload(reply: Reply, call: Call, credentials: Credentials) -> dict[str, Any]:
+    if isinstance(reply, SecurityCenterError):
+        reply.action = reply.action or call.operation.name
+        raise reply
+    assert isinstance(reply, Answer)
+    return read_answer(reply, call, secrets=(credentials.access_key_secret, credentials.security_token))
+
+
+def _next_delay(
+    service: Service,
+    call: Call,
+    error: SecurityCenterError,
+    attempts: _Attempts,
+    offset: float | None,
+    deadline: float | None,
+) -> float:
+    """Return the seconds until the next attempt, or raise what ends the call.
+
+    :param offset: how far the endpoint's clock is ahead of ours, if its answer tells.
+    """
+    last = attempts.number >= MAX_ATTEMPTS
+    if isinstance(error, ClockError) and not (last or attempts.corrected or offset is None):
+        clock_offsets[service.endpoint.host] = offset
+        attempts.corrected = True
+        return 0.0
+    if isinstance(error, ExpiredTokenError) and not (last or attempts.refreshed):
+        attempts.refreshed = True
+        return 0.0
+    if not error.refused and not call.operation.repeatable:
+        raise OutcomeUnknownError(
+            f"it is open whether this call was carried out, and it was not sent again: {error.message}",
+            cause_class=type(error).__name__,
+            action=error.action,
+            code=error.code,
+            http_status=error.http_status,
+            request_id=error.request_id,
+        ) from error
+    if last or not error.transient:
+        raise error
+    delay = _back_off(service, error, attempts.number)
+    if deadline is None and delay > LONGEST_RETRY_AFTER:
+        raise error
+    _check_time(service, delay, deadline, error, call)
+    return delay
+
+
+def server_time(service: Service) -> float:
+    """The endpoint's time as its last answer told it, UNIX epoch seconds; our own before there was one."""
+    return service.clock.time() + seen_offsets.get(service.endpoint.host, 0.0)
+
+
+def _offset(service: Service, reply: Reply) -> float | None:
+    """How far the endpoint's clock is ahead of ours, if the answer tells."""
+    theirs = _seconds(reply.headers.get("date", "")) if isinstance(reply, Answer) else None
+    if theirs is None or abs(offset := theirs - service.clock.time()) >= LARGEST_OFFSET:
+        return None
+    return offset
+
+
+@lru_cache(maxsize=16)
+def _seconds(date: str) -> float | None:
+    try:
+        theirs = parsedate_to_datetime(date)
+        return theirs.replace(tzinfo=theirs.tzinfo or UTC).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _back_off(service: Service, error: SecurityCenterError, attempt: int) -> float:
+    """What the service asked for, else full jitter: anything up to a bound that doubles with every attempt."""
+    if isinstance(error, ThrottledError) and error.retry_after:
+        return error.retry_after
+    return service.rng.uniform(0, min(LONGEST_BACKOFF, FIRST_BACKOFF * 2**attempt))
+
+
+def _check_time(
+    service: Service, wait: float, deadline: float | None, error: SecurityCenterError | None, call: Call
+) -> None:
+    """Raise if the deadline passes before a wait of so many seconds is over."""
+    if deadline is None or service.clock.monotonic() + wait < deadline:
+        return
+    raise error or DeadlineExceededError(
+        "the deadline passes before it is this request's turn", action=call.operation.name
+    )

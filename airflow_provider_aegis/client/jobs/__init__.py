@@ -1,0 +1,1 @@
+"""What runs over there: one module for each kind."""
