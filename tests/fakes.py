@@ -1,4 +1,4 @@
-"""Stand-ins: a clock that a test moves, a service, and a stage on which conversations meet scripted replies."""
+"""Stand-ins: a clock that a test moves, a service, and a stage on which flows meet scripted replies."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any, TypeAlias, TypeVar
 
 from hypothesis import HealthCheck, settings
 
-from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.credentials import CredentialsProvider, StaticCredentials
 from airflow_provider_aegis.client.errors import SecurityCenterError
 from airflow_provider_aegis.client.flows.commands import (
     Authenticate,
     Command,
-    Conversation,
+    Flow,
     Join,
     Mask,
     ReadFile,
@@ -27,7 +27,7 @@ from airflow_provider_aegis.client.flows.commands import (
 )
 from airflow_provider_aegis.client.protocol.endpoints import Endpoint
 from airflow_provider_aegis.client.protocol.operations import call
-from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.responses import Response
 from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.client.transport.fetches import outcome_of
 from airflow_provider_aegis.client.transport.files import read_file
@@ -82,7 +82,7 @@ class FakeCredentials:
             self.keys.remove(refused)
         return self.keys[0]
 
-    def get(self, refused: Credentials | None = None) -> Conversation[Credentials]:
+    def get(self, refused: Credentials | None = None) -> Flow[Credentials]:
         return self.ready(refused)
         yield
 
@@ -94,9 +94,9 @@ class Highest(random.Random):
         return b
 
 
-def service(
+def config(
     *, clock: FakeClock | None = None, credentials: CredentialsProvider | None = None, **changes: Any
-) -> Service:
+) -> ClientConfig:
     """Make a service; its jitter is always the largest, and its budget so wide that nothing is paced."""
     known: dict[str, Any] = {
         "endpoint": Endpoint("https", HOST),
@@ -105,10 +105,10 @@ def service(
         "rng": Highest(),
         "max_requests_per_second": float("inf"),
     }
-    return Service(**known | changes)
+    return ClientConfig(**known | changes)
 
 
-def answer(payload: Mapping[str, Any] | str | bytes, status: int = 200, /, **headers: str) -> Answer:
+def answer(payload: Mapping[str, Any] | str | bytes, status: int = 200, /, **headers: str) -> Response:
     """Make an answer; ``x_acs_retry_after="5"`` becomes the header ``x-acs-retry-after``."""
     match payload:
         case bytes():
@@ -117,44 +117,44 @@ def answer(payload: Mapping[str, Any] | str | bytes, status: int = 200, /, **hea
             body = payload.encode()
         case _:
             body = json.dumps(payload).encode()
-    return Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
+    return Response(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
 
 
-def failure(code: str, status: int = 400, message: str = "No.", /, **headers: str) -> Answer:
+def failure(code: str, status: int = 400, message: str = "No.", /, **headers: str) -> Response:
     """Make an error answer in the service's envelope."""
     envelope = {"RequestId": "REQUEST-1", "HostId": HOST, "Code": code, "Message": message}
     return answer(envelope, status, **headers)
 
 
-Scripted: TypeAlias = Answer | SecurityCenterError | Callable[[Send], Answer | SecurityCenterError]
+Scripted: TypeAlias = Response | SecurityCenterError | Callable[[Send], Response | SecurityCenterError]
 
 
 class Stage:
-    """Performs conversations against scripted replies. Time passes only while a conversation sleeps.
+    """Performs flows against scripted replies. Time passes only while a flow sleeps.
 
-    :param service: its clock has to be a :class:`FakeClock`.
+    :param config: its clock has to be a :class:`FakeClock`.
     :param replies: what every request meets in turn, an answer, an error or a function that makes one of the request.
     """
 
-    def __init__(self, service: Service, replies: Iterable[Scripted] = ()) -> None:
-        assert isinstance(service.clock, FakeClock)
-        self.service = service
-        self.clock = service.clock
+    def __init__(self, config: ClientConfig, replies: Iterable[Scripted] = ()) -> None:
+        assert isinstance(config.clock, FakeClock)
+        self.config = config
+        self.clock = config.clock
         self.replies = list(replies)
         self.sent: list[Send] = []
         self.slept: list[float] = []
         self.refreshes: list[bool] = []
         self.masked: list[str] = []
 
-    def perform(self, conversation: Conversation[T]) -> T:
+    def run_flow(self, flow: Flow[T]) -> T:
         reply: Reply = None
         try:
             while True:
-                reply = self._do(conversation.send(reply))
+                reply = self._do(flow.send(reply))
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
         finally:
-            conversation.close()
+            flow.close()
 
     def _do(self, command: Command) -> Reply:
         match command:
@@ -169,9 +169,9 @@ class Stage:
                 return None
             case Authenticate(refused):
                 self.refreshes.append(refused is not None)
-                provider = self.service.credentials
+                provider = self.config.credentials
                 try:
-                    return provider.ready(refused) or self.perform(provider.get(refused))
+                    return provider.ready(refused) or self.run_flow(provider.get(refused))
                 except SecurityCenterError as error:
                     return error
             case ReadFile():
@@ -185,7 +185,7 @@ class Stage:
 
 def stage(*replies: Scripted, **changes: Any) -> Stage:
     """Make a stage with a service of its own."""
-    return Stage(service(**changes), replies)
+    return Stage(config(**changes), replies)
 
 
 def dates(stage: Stage) -> list[str]:
@@ -199,7 +199,7 @@ def signature_of(send: Send) -> Signature:
     return send.signature
 
 
-def throttled(milliseconds: int | str) -> Answer:
+def throttled(milliseconds: int | str) -> Response:
     """Make an answer that asks to wait."""
     return failure("Throttling.User", x_acs_retry_after=str(milliseconds))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.credentials.base import authenticate
 from airflow_provider_aegis.client.errors import (
     AuthenticationError,
@@ -18,7 +18,7 @@ from airflow_provider_aegis.client.errors import (
 )
 from airflow_provider_aegis.client.flows.exchange import exchange, seen_offsets
 from airflow_provider_aegis.client.jobs.once_task import get_last_once_task_info, get_once_task_result_info
-from airflow_provider_aegis.client.protocol.endpoints import doubt_about_region
+from airflow_provider_aegis.client.protocol.endpoints import unknown_region_warning
 from airflow_provider_aegis.client.protocol.operations import Call, Operation, call
 from airflow_provider_aegis.hooks.aegis import AegisHook
 
@@ -76,52 +76,52 @@ def examine(conn_id: str, operations: Iterable[Operation]) -> list[Finding]:
     """
     with AegisHook(aegis_conn_id=conn_id) as hook:
         try:
-            service = hook.service
+            config = hook.config
         except ConfigurationError as error:
             return [Finding("connection", State.WRONG, str(error))]
         read = [Finding("connection", State.OK, f"{conn_id}: every field can be read")]
-        if doubt := doubt_about_region(service.region):
-            read.append(Finding("region", State.UNCLEAR, doubt))
+        if warning := unknown_region_warning(config.region):
+            read.append(Finding("region", State.UNCLEAR, warning))
         try:
-            access_key_id = hook.perform(authenticate()).access_key_id
+            access_key_id = hook.run_flow(authenticate()).access_key_id
         except (SecurityCenterError, ConfigurationError) as error:
             return [*read, Finding("keys", State.WRONG, str(error))]
         # Whichever permissions are wanted, the first probe also tells of the endpoint, the clock and the keys.
         first = PROBES["GetLastOnceTaskInfo"]
         answers = {first.operation.name: _ask(hook, first)}
-        general = [*read, *_general(service, access_key_id, answers[first.operation.name])]
+        general = [*read, *_general(config, access_key_id, answers[first.operation.name])]
         trusted = general[-1].state is State.OK
         return general + [_permission(hook, operation, answers, trusted=trusted) for operation in operations]
 
 
 def _ask(hook: AegisHook, probe: Call) -> SecurityCenterError | ConfigurationError | None:
     """Make one call, and return what went wrong."""
-    service = hook.service
+    config = hook.config
     try:
-        hook.perform(exchange(service, probe, deadline=service.clock.monotonic() + SECONDS_EACH))
+        hook.run_flow(exchange(config, probe, deadline=config.clock.monotonic() + SECONDS_EACH))
     except (SecurityCenterError, ConfigurationError) as error:
         return error
     return None
 
 
-def _general(service: Service, access_key_id: str, error: Exception | None) -> tuple[Finding, Finding, Finding]:
+def _general(config: ClientConfig, access_key_id: str, error: Exception | None) -> tuple[Finding, Finding, Finding]:
     """Say what the first probe tells of the endpoint, the clock and, last, the keys."""
-    where = f"{service.endpoint.url.rstrip('/')}, region {service.region or 'not set'}"
+    where = f"{config.endpoint.url.rstrip('/')}, region {config.region or 'not set'}"
     keys = Finding("keys", State.OK, f"AccessKey ID {access_key_id} is accepted")
     if not (error is None or isinstance(error, VERDICTS)):
         keys = Finding("keys", State.NOT_TRIED)
-        return Finding("endpoint", State.WRONG, f"{where}: {error}"), _clock(service, error), keys
+        return Finding("endpoint", State.WRONG, f"{where}: {error}"), _clock(config, error), keys
     if isinstance(error, AuthenticationError):
         keys = Finding("keys", State.WRONG, str(error))
     elif isinstance(error, ClockError):
         keys = Finding("keys", State.NOT_TRIED)
-    return Finding("endpoint", State.OK, where), _clock(service, error), keys
+    return Finding("endpoint", State.OK, where), _clock(config, error), keys
 
 
-def _clock(service: Service, error: Exception | None) -> Finding:
+def _clock(config: ClientConfig, error: Exception | None) -> Finding:
     if isinstance(error, ClockError):
         return Finding("clock", State.WRONG, str(error))
-    ahead = seen_offsets.get(service.endpoint.host)
+    ahead = seen_offsets.get(config.endpoint.host)
     if ahead is None:
         return Finding("clock", State.NOT_TRIED)
     if abs(ahead) < CLOCK_GRAIN:

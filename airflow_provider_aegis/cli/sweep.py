@@ -72,18 +72,18 @@ def _row(stored: StoredSubmission, once_task_id: str, what: str) -> tuple[str, .
 def _look(submission: Submission, *, cancel: bool) -> str | None:
     """Return the id of the submission's scan if it runs, and cancel it if that is wanted."""
     with AegisHook(aegis_conn_id=submission.aegis_conn_id, region=submission.region) as hook:
-        service = hook.service
+        config = hook.config
         request = generate_once_task(
             once_task_type=submission.once_task_type,
             once_task_name=submission.once_task_name,
             source=submission.source,
         )
-        until = service.clock.monotonic() + SECONDS_EACH
-        running = hook.perform(
-            find_if_running(service, request, submission.once_task_id, submission.window, deadline=until)
+        until = config.clock.monotonic() + SECONDS_EACH
+        running = hook.run_flow(
+            find_if_running(config, request, submission.once_task_id, submission.window, deadline=until)
         )
         if running and cancel:
-            hook.perform(exchange(service, cancel_once_task(running), deadline=until))
+            hook.run_flow(exchange(config, cancel_once_task(running), deadline=until))
         return running
 
 

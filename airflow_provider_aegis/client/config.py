@@ -16,7 +16,7 @@ JITTER = random.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class ClientConfig:
     """Everything that calls to one Security Center need to know.
 
     :param conn_id: the connection that says all this.

@@ -11,18 +11,18 @@ from typing import Any
 
 from airflow_provider_aegis.client.config import Clock
 from airflow_provider_aegis.client.protocol.operations import VERSION
-from airflow_provider_aegis.emulator.authentication import Gate, Key, read_claim
-from airflow_provider_aegis.emulator.errors import RefusalError, envelope, no_permission
+from airflow_provider_aegis.emulator.authentication import Authenticator, Key, read_authorization
+from airflow_provider_aegis.emulator.errors import EmulatedError, envelope, no_permission
 from airflow_provider_aegis.emulator.faults import ANYWHERE, Fault, FaultPlan
-from airflow_provider_aegis.emulator.http import Received, Reply, Request, json_reply, new_request_id
+from airflow_provider_aegis.emulator.http import HttpResponse, Received, Request, json_response, new_request_id
 from airflow_provider_aegis.emulator.operations import carry_out, find_operation
-from airflow_provider_aegis.emulator.quirks import apply_oddities
+from airflow_provider_aegis.emulator.quirks import apply_quirks
 from airflow_provider_aegis.emulator.request_log import RequestLog, cut, cut_params
 from airflow_provider_aegis.emulator.settings import Int32, Seconds, Settings, Share, changed, check
-from airflow_provider_aegis.emulator.tasks import TaskService
+from airflow_provider_aegis.emulator.tasks import TaskStore
 
 
-class Center:
+class Account:
     """Everything that the emulator knows. One lock guards it, so any thread may use it.
 
     :param keys: the access keys by their ids.
@@ -44,7 +44,7 @@ class Center:
         """
         with self._lock:
             now = self._clock.monotonic()
-            claim = read_claim(request)
+            claim = read_authorization(request)
             line = Received(
                 action=cut(request.action),
                 params=cut_params(dict(request.pairs)),
@@ -56,7 +56,7 @@ class Center:
             self._log.append(line)
             return line, self._faults.pick(request.action, now=now)
 
-    def answer(self, request: Request, line: Received, fault: Fault) -> Reply:
+    def answer(self, request: Request, line: Received, fault: Fault) -> HttpResponse:
         """Answer a request that has arrived.
 
         :param line: its line in the log, which is completed.
@@ -121,8 +121,8 @@ class Center:
     def reset(self) -> None:
         """Be as at the beginning."""
         with self._lock:
-            self._tasks = TaskService(clock=self._clock, settings=self._first_settings)
-            self._gate = Gate()
+            self._tasks = TaskStore(clock=self._clock, settings=self._first_settings)
+            self._gate = Authenticator()
             for access_key_id, key in self._first_keys.items():
                 self._gate.add(access_key_id, key, monotonic=self._clock.monotonic())
             self._faults = FaultPlan()
@@ -149,21 +149,21 @@ class Center:
         with self._lock:
             return [asdict(line) for line in self._log]
 
-    def _handle(self, request: Request) -> Reply:
+    def _handle(self, request: Request) -> HttpResponse:
         settings = self._tasks.settings
         try:
             access_key_id = self._gate.admit(request, now=self._now(), monotonic=self._clock.monotonic())
             payload = self._perform(request, access_key_id)
-        except RefusalError as refusal:
+        except EmulatedError as refusal:
             reply = envelope(refusal, request)
             return replace(reply, status=200) if settings.errors_as_200 else reply
-        apply_oddities(payload, settings)
-        return json_reply({"RequestId": new_request_id(), **payload})
+        apply_quirks(payload, settings)
+        return json_response({"RequestId": new_request_id(), **payload})
 
     def _perform(self, request: Request, access_key_id: str) -> dict[str, Any]:
         action, denied = request.action, self._tasks.settings.denied
         if request.method not in ("GET", "POST") or request.path != "/" or request.headers["x-acs-version"] != VERSION:
-            raise RefusalError("InvalidAction.NotFound")
+            raise EmulatedError("InvalidAction.NotFound")
         operation = find_operation(action)
         if action in denied or ANYWHERE in denied:
             raise no_permission(action, access_key_id)
@@ -179,7 +179,7 @@ class Center:
             lately.popleft()
         if len(lately) >= limit:
             wait = 1000 * (1 - (now - lately[-limit]))
-            raise RefusalError("Throttling.User", headers={"x-acs-retry-after": str(int(wait) + 1)})
+            raise EmulatedError("Throttling.User", headers={"x-acs-retry-after": str(int(wait) + 1)})
         lately.append(now)
 
     def _now(self) -> float:

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from airflow_provider_aegis.client.protocol.endpoints import is_loopback
-from airflow_provider_aegis.emulator.account import Center
-from airflow_provider_aegis.emulator.control import PREFIX, READS, WRITES, perform
-from airflow_provider_aegis.emulator.http import Reply, Request
+from airflow_provider_aegis.emulator.account import Account
+from airflow_provider_aegis.emulator.control import PREFIX, READS, WRITES, run_verb
+from airflow_provider_aegis.emulator.http import HttpResponse, Request
 
 # What a control request may be long, of which the service's own requests may be far longer.
 CONTROL_HEADERS = 16 * 1024
@@ -34,26 +34,26 @@ class Door(Protocol):
         """
 
 
-def build_app(center: Center, door: Door) -> web.Application:
+def build_app(account: Account, door: Door) -> web.Application:
     """Put the application together.
 
-    :param center: what answers.
+    :param account: what answers.
     :param door: what control may close for a while.
     """
     app = web.Application()
-    app.router.add_get(f"{PREFIX}{{verb}}", _reading(center))
-    app.router.add_post(f"{PREFIX}{{verb}}", _changing(center, door))
-    app.router.add_route("*", "/{path:.*}", _service(center))
+    app.router.add_get(f"{PREFIX}{{verb}}", _reading(account))
+    app.router.add_post(f"{PREFIX}{{verb}}", _changing(account, door))
+    app.router.add_route("*", "/{path:.*}", _service(account))
     return app
 
 
-def _service(center: Center) -> Handler:
+def _service(account: Account) -> Handler:
     async def serve(request: web.Request) -> web.StreamResponse:
         asked = await _read(request)
-        line, fault = center.arrive(asked)
+        line, fault = account.arrive(asked)
         if fault.delay and not fault.after:
             await asyncio.sleep(fault.delay)
-        reply = center.answer(asked, line, fault)
+        reply = account.answer(asked, line, fault)
         if fault.delay and fault.after:
             await asyncio.sleep(fault.delay)
         return await _send(request, reply)
@@ -61,17 +61,17 @@ def _service(center: Center) -> Handler:
     return serve
 
 
-def _reading(center: Center) -> Handler:
+def _reading(account: Account) -> Handler:
     async def read(request: web.Request) -> web.StreamResponse:
         verb = _verb(request)
         if verb not in READS:
             raise web.HTTPNotFound(text=f"there is nothing to read by the name of {verb!r}")
-        return web.json_response(perform(center, verb, {}))
+        return web.json_response(run_verb(account, verb, {}))
 
     return read
 
 
-def _changing(center: Center, door: Door) -> Handler:
+def _changing(account: Account, door: Door) -> Handler:
     async def change(request: web.Request) -> web.StreamResponse:
         verb = _verb(request)
         # A web page in somebody's browser cannot send this type without asking first.
@@ -86,7 +86,7 @@ def _changing(center: Center, door: Door) -> Handler:
                 return await _refuse_connections(request, door, **arguments)
             if verb not in WRITES:
                 raise web.HTTPNotFound(text=f"there is nothing to do by the name of {verb!r}")
-            return web.json_response(perform(center, verb, arguments))
+            return web.json_response(run_verb(account, verb, arguments))
         except (ValueError, TypeError, RecursionError) as error:
             raise web.HTTPUnprocessableEntity(text=str(error)) from error
 
@@ -143,7 +143,7 @@ def _text(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-async def _send(request: web.Request, reply: Reply) -> web.StreamResponse:
+async def _send(request: web.Request, reply: HttpResponse) -> web.StreamResponse:
     if reply.hangup == "reset":
         _reset(request.transport)
         return web.Response()

@@ -14,7 +14,7 @@ from airflow_provider_aegis.client.protocol.signing import (
     canonical_query,
     sha256_hex,
 )
-from airflow_provider_aegis.emulator.errors import RefusalError
+from airflow_provider_aegis.emulator.errors import EmulatedError
 from airflow_provider_aegis.emulator.http import Request
 from airflow_provider_aegis.emulator.settings import Seconds, check
 
@@ -58,7 +58,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Authorization:
     """What the Authorization header of a request says."""
 
     access_key_id: str
@@ -66,10 +66,10 @@ class Claim:
     digest: str = field(repr=False)
 
 
-def read_claim(request: Request) -> Claim | None:
+def read_authorization(request: Request) -> Authorization | None:
     """Read the Authorization header; ``None`` if it is missing or garbled."""
     found = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
-    return found and Claim(found["key"], frozenset(found["names"].lower().split(";")), found["digest"])
+    return found and Authorization(found["key"], frozenset(found["names"].lower().split(";")), found["digest"])
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ class _Held:
     active: bool = True
 
 
-class Gate:
+class Authenticator:
     """Lets through what is signed with one of its keys.
 
     Every time of day it is given is in seconds since the epoch; ``monotonic`` is of a clock that never jumps.
@@ -110,50 +110,50 @@ class Gate:
     def admit(self, request: Request, *, now: float, monotonic: float) -> str:
         """Check a request and return the id of the key that signed it.
 
-        :raises RefusalError: saying what is wrong with it.
+        :raises EmulatedError: saying what is wrong with it.
         """
-        claim = read_claim(request)
+        claim = read_authorization(request)
         if claim is None:
-            raise RefusalError("IncompleteSignature", "There is no Authorization header of signature version 3.")
+            raise EmulatedError("IncompleteSignature", "There is no Authorization header of signature version 3.")
         self._check_signed_names(request, claim)
         self._check_date(request.headers["x-acs-date"], now)
         held = self._keys.get(claim.access_key_id)
         if held is None:
-            raise RefusalError("InvalidAccessKeyId.NotFound")
+            raise EmulatedError("InvalidAccessKeyId.NotFound")
         if not held.active:
-            raise RefusalError("InvalidAccessKeyId.Inactive")
+            raise EmulatedError("InvalidAccessKeyId.Inactive")
         self._check_token(request.headers.get(TOKEN), held, monotonic)
         self._check_digest(request, claim, held.key)
         # Last of all, so that only who holds the secret can use a nonce up.
         self._check_nonce((claim.access_key_id, request.headers["x-acs-signature-nonce"]), monotonic)
         return claim.access_key_id
 
-    def _check_signed_names(self, request: Request, claim: Claim) -> None:
+    def _check_signed_names(self, request: Request, claim: Authorization) -> None:
         needed = {*MUST_BE_SIGNED} | ({TOKEN} & request.headers.keys())
         if request.body:
             needed |= {"content-type"} & request.headers.keys()
         if missing := needed - claim.signed:
-            raise RefusalError("IncompleteSignature", f"Not signed: {', '.join(sorted(missing))}.")
+            raise EmulatedError("IncompleteSignature", f"Not signed: {', '.join(sorted(missing))}.")
         if absent := claim.signed - request.headers.keys():
-            raise RefusalError("IncompleteSignature", f"Signed, but not sent: {', '.join(sorted(absent))}.")
+            raise EmulatedError("IncompleteSignature", f"Signed, but not sent: {', '.join(sorted(absent))}.")
 
     def _check_date(self, text: str, now: float) -> None:
         try:
             date = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
         except ValueError:
-            raise RefusalError("InvalidTimeStamp.Format") from None
+            raise EmulatedError("InvalidTimeStamp.Format") from None
         if not _DATE_FORM.fullmatch(text):  # strptime takes a single digit as well
-            raise RefusalError("InvalidTimeStamp.Format")
+            raise EmulatedError("InvalidTimeStamp.Format")
         if abs(date.timestamp() - now) > WINDOW:
-            raise RefusalError("InvalidTimeStamp.Expired")
+            raise EmulatedError("InvalidTimeStamp.Expired")
 
     def _check_token(self, token: str | None, held: _Held, monotonic: float) -> None:
         if not hmac.compare_digest((token or "").encode(), (held.key.token or "").encode()):
-            raise RefusalError("InvalidSecurityToken.Malformed")
+            raise EmulatedError("InvalidSecurityToken.Malformed")
         if held.until is not None and monotonic >= held.until:
-            raise RefusalError("InvalidSecurityToken.Expired")
+            raise EmulatedError("InvalidSecurityToken.Expired")
 
-    def _check_digest(self, request: Request, claim: Claim, key: Key) -> None:
+    def _check_digest(self, request: Request, claim: Authorization, key: Key) -> None:
         pairs = request.pairs
         payload_hash = request.headers["x-acs-content-sha256"]
         expected = authorization(
@@ -167,12 +167,12 @@ class Gate:
         hash_fits = hmac.compare_digest(payload_hash.encode(), sha256_hex(request.body).encode())
         # A name given twice could be signed as the one and read as the other.
         if not (hmac.compare_digest(expected, claim.digest) and hash_fits and len(dict(pairs)) == len(pairs)):
-            raise RefusalError("SignatureDoesNotMatch")
+            raise EmulatedError("SignatureDoesNotMatch")
 
     def _check_nonce(self, nonce: tuple[str, str], monotonic: float) -> None:
         # Beyond twice the window a repeated request is refused for its date.
         while self._nonces and monotonic - self._nonces[oldest := next(iter(self._nonces))] > 2 * WINDOW:
             del self._nonces[oldest]
         if nonce in self._nonces:
-            raise RefusalError("SignatureNonceUsed")
+            raise EmulatedError("SignatureNonceUsed")
         self._nonces[nonce] = monotonic

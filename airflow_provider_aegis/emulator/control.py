@@ -12,27 +12,27 @@ from collections.abc import Callable
 from typing import Any
 from urllib.error import HTTPError
 
-from airflow_provider_aegis.emulator.account import Center
+from airflow_provider_aegis.emulator.account import Account
 from airflow_provider_aegis.emulator.faults import Fault
 from airflow_provider_aegis.emulator.http import Received
 from airflow_provider_aegis.emulator.tasks import Snapshot
 
 PREFIX = "/_emulator/"
 
-READS: dict[str, Callable[..., Any]] = {"state": Center.state, "log": Center.log}
+READS: dict[str, Callable[..., Any]] = {"state": Account.state, "log": Account.log}
 WRITES: dict[str, Callable[..., Any]] = {
-    "inject": Center.inject,
-    "heal": Center.heal,
-    "set": Center.set,
-    "finish": Center.finish,
-    "add_key": Center.add_key,
-    "revoke": Center.revoke,
-    "restore": Center.restore,
-    "reset": Center.reset,
+    "inject": Account.inject,
+    "heal": Account.heal,
+    "set": Account.set,
+    "finish": Account.finish,
+    "add_key": Account.add_key,
+    "revoke": Account.revoke,
+    "restore": Account.restore,
+    "reset": Account.reset,
 }
 
 
-def perform(center: Center, verb: str, arguments: dict[str, Any]) -> Any:
+def run_verb(account: Account, verb: str, arguments: dict[str, Any]) -> Any:
     """Do what one of the verbs says.
 
     :param arguments: what JSON can hold, as is what is returned.
@@ -40,10 +40,10 @@ def perform(center: Center, verb: str, arguments: dict[str, Any]) -> Any:
     """
     method = {**READS, **WRITES}[verb]
     try:
-        inspect.signature(method).bind(center, **arguments)
+        inspect.signature(method).bind(account, **arguments)
     except TypeError as error:
         raise ValueError(f"{verb}: {error}") from error
-    return method(center, **arguments)
+    return method(account, **arguments)
 
 
 class Controls(ABC):

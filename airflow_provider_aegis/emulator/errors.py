@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from airflow_provider_aegis.client.protocol.endpoints import TROUBLESHOOTING
-from airflow_provider_aegis.emulator.http import Reply, Request, json_reply, new_request_id
+from airflow_provider_aegis.emulator.http import HttpResponse, Request, json_response, new_request_id
 
 # Where the facts name no status, 400 is taken.
 REFUSALS: dict[str, tuple[int, str]] = {
@@ -37,7 +37,7 @@ REFUSALS: dict[str, tuple[int, str]] = {
 }
 
 
-class RefusalError(Exception):
+class EmulatedError(Exception):
     """A request that is not carried out.
 
     :param code: the error code.
@@ -65,7 +65,7 @@ class RefusalError(Exception):
         super().__init__(f"{self.code}: {self.message}")
 
 
-def no_permission(action: str, access_key_id: str) -> RefusalError:
+def no_permission(action: str, access_key_id: str) -> EmulatedError:
     """Refuse an action that the caller was not granted.
 
     :param access_key_id: who asks.
@@ -79,10 +79,10 @@ def no_permission(action: str, access_key_id: str) -> RefusalError:
         "PolicyType": "AccountLevelIdentityBasedPolicy",
         "EncodedDiagnosticMessage": "AQEAAAAA",
     }
-    return RefusalError("NoPermission", extra={"AccessDeniedDetail": detail})
+    return EmulatedError("NoPermission", extra={"AccessDeniedDetail": detail})
 
 
-def envelope(refusal: RefusalError, request: Request) -> Reply:
+def envelope(refusal: EmulatedError, request: Request) -> HttpResponse:
     """Put a refusal into the form in which the service sends errors.
 
     :param request: what is refused.
@@ -96,5 +96,5 @@ def envelope(refusal: RefusalError, request: Request) -> Reply:
         "Recommend": f"{TROUBLESHOOTING['china']}?q={refusal.code}&product=Sas&requestId={request_id}",
         **refusal.extra,
     }
-    reply = json_reply(payload, status=refusal.status, code=refusal.code)
+    reply = json_response(payload, status=refusal.status, code=refusal.code)
     return replace(reply, headers={**reply.headers, **refusal.headers})

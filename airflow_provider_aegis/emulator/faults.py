@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from airflow_provider_aegis.emulator.errors import RefusalError, envelope
-from airflow_provider_aegis.emulator.http import Reply, Request
+from airflow_provider_aegis.emulator.errors import EmulatedError, envelope
+from airflow_provider_aegis.emulator.http import HttpResponse, Request
 from airflow_provider_aegis.emulator.settings import Int32, Seconds, check
 
 MEBIBYTE = 1024 * 1024
@@ -148,7 +148,7 @@ class Fault:
         """Whether the request is carried out."""
         return self.after or self.kind == "nothing"
 
-    def spoil(self, request: Request, answer: Reply | None) -> Reply:
+    def spoil(self, request: Request, answer: HttpResponse | None) -> HttpResponse:
         """Make the answer that is sent.
 
         :param answer: the true one, if the request was carried out.
@@ -160,47 +160,47 @@ class Fault:
 class _Case:
     fault: Fault
     request: Request
-    answer: Reply | None
+    answer: HttpResponse | None
 
-    def json(self, body: bytes) -> Reply:
+    def json(self, body: bytes) -> HttpResponse:
         headers = {"Content-Type": "application/json;charset=utf-8"}
-        return Reply(status=self.fault.status or 200, body=body, headers=headers)
+        return HttpResponse(status=self.fault.status or 200, body=body, headers=headers)
 
-    def likely(self) -> Reply:
+    def likely(self) -> HttpResponse:
         """The true answer, or one that could be it."""
         return self.answer or self.json(JSON)
 
 
-def _nothing(case: _Case) -> Reply:
+def _nothing(case: _Case) -> HttpResponse:
     assert case.answer is not None
     return case.answer
 
 
-def _error(case: _Case) -> Reply:
+def _error(case: _Case) -> HttpResponse:
     fault = case.fault
-    return envelope(RefusalError(fault.code, fault.message, status=fault.status, headers=fault.headers), case.request)
+    return envelope(EmulatedError(fault.code, fault.message, status=fault.status, headers=fault.headers), case.request)
 
 
-def _html(case: _Case) -> Reply:
-    return Reply(status=case.fault.status or 502, body=HTML, headers={"Content-Type": "text/html"})
+def _html(case: _Case) -> HttpResponse:
+    return HttpResponse(status=case.fault.status or 502, body=HTML, headers={"Content-Type": "text/html"})
 
 
-def _truncated(case: _Case) -> Reply:
+def _truncated(case: _Case) -> HttpResponse:
     whole = case.likely()
     return replace(whole, body=whole.body[: len(whole.body) // 2])
 
 
-def _too_long(case: _Case) -> Reply:
+def _too_long(case: _Case) -> HttpResponse:
     opening, closing = b'{"RequestId":"', b'"}'
     return case.json(opening + b"0" * (case.fault.size - len(opening) - len(closing)) + closing)
 
 
-def _redirect(case: _Case) -> Reply:
-    return Reply(status=case.fault.status or 302, headers={"Location": case.fault.location})
+def _redirect(case: _Case) -> HttpResponse:
+    return HttpResponse(status=case.fault.status or 302, headers={"Location": case.fault.location})
 
 
 # Adding a fault is a line here.
-KINDS: dict[str, Callable[[_Case], Reply]] = {
+KINDS: dict[str, Callable[[_Case], HttpResponse]] = {
     "nothing": _nothing,
     "error": _error,
     "html": _html,
@@ -209,7 +209,7 @@ KINDS: dict[str, Callable[[_Case], Reply]] = {
     "not_object": lambda case: case.json(b'["RequestId"]'),
     "too_long": _too_long,
     "redirect": _redirect,
-    "reset": lambda _: Reply(hangup="reset"),
+    "reset": lambda _: HttpResponse(hangup="reset"),
     "halfway": lambda case: replace(case.likely(), hangup="halfway"),
 }
 NO_FAULT = Fault(kind="nothing")

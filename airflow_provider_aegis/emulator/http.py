@@ -49,7 +49,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class HttpResponse:
     """An answer.
 
     :param code: the error code in it, if it is one.
@@ -86,11 +86,11 @@ def new_request_id() -> str:
     return str(uuid.uuid4()).upper()
 
 
-def json_reply(payload: Mapping[str, Any], *, status: int = 200, code: str = "") -> Reply:
+def json_response(payload: Mapping[str, Any], *, status: int = 200, code: str = "") -> HttpResponse:
     """Make an answer of JSON.
 
     :param payload: what it says, RequestId included.
     """
     headers = {"Content-Type": "application/json;charset=utf-8", "x-acs-request-id": str(payload["RequestId"])}
     body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
-    return Reply(status=status, body=body, headers=headers, code=code)
+    return HttpResponse(status=status, body=body, headers=headers, code=code)

@@ -8,7 +8,7 @@ import ssl
 
 from aiohttp import web
 
-from airflow_provider_aegis.emulator.account import Center
+from airflow_provider_aegis.emulator.account import Account
 from airflow_provider_aegis.emulator.app import build_app
 from airflow_provider_aegis.emulator.settings import Seconds, check
 
@@ -43,12 +43,12 @@ class Listener:
     :param sock: bound, and not listening.
     """
 
-    def __init__(self, *, center: Center, sock: socket.socket, ssl_context: ssl.SSLContext | None) -> None:
+    def __init__(self, *, account: Account, sock: socket.socket, ssl_context: ssl.SSLContext | None) -> None:
         self._sock = sock
         self._host, self._port = sock.getsockname()[:2]
         self._ssl_context = ssl_context
         self._runner = web.AppRunner(
-            build_app(center, self),
+            build_app(account, self),
             access_log=None,
             keepalive_timeout=IDLE_SECONDS,
             max_line_size=LONGEST_LINE,

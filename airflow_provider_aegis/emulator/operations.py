@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_aegis.emulator.errors import RefusalError
-from airflow_provider_aegis.emulator.payloads import Answer, leaf, management_row, named_machines, result, unfinished
-from airflow_provider_aegis.emulator.tasks import TaskService
+from airflow_provider_aegis.emulator.errors import EmulatedError
+from airflow_provider_aegis.emulator.payloads import Payload, leaf, management_row, named_machines, result, unfinished
+from airflow_provider_aegis.emulator.tasks import TaskStore
 
 Params = Mapping[str, str]
 
@@ -29,37 +29,37 @@ class Operation:
     :param required: parameters without which it is refused.
     """
 
-    answer: Callable[[TaskService, Params], Answer]
+    answer: Callable[[TaskStore, Params], Payload]
     required: tuple[str, ...] = ()
 
 
 def find_operation(action: str) -> Operation:
     """Look an action up.
 
-    :raises RefusalError: if there is none of that name.
+    :raises EmulatedError: if there is none of that name.
     """
     if action not in OPERATIONS:
-        raise RefusalError("InvalidAction.NotFound")
+        raise EmulatedError("InvalidAction.NotFound")
     return OPERATIONS[action]
 
 
-def carry_out(operation: Operation, service: TaskService, params: Params) -> Answer:
+def carry_out(operation: Operation, store: TaskStore, params: Params) -> Payload:
     """Answer a request.
 
-    :raises RefusalError: if its parameters do not do, or the service will not have it.
+    :raises EmulatedError: if its parameters do not do, or the service will not have it.
     """
     for name in operation.required:
         if not params.get(name):
             raise _missing(name)
-    return operation.answer(service, params)
+    return operation.answer(store, params)
 
 
-def _generate_once_task(service: TaskService, params: Params) -> Answer:
-    task_type, task_name, source = params["TaskType"], params["TaskName"], _source(service, params)
-    last = next(service.newest(task_type=task_type, task_name=task_name), None)
+def _generate_once_task(store: TaskStore, params: Params) -> Payload:
+    task_type, task_name, source = params["TaskType"], params["TaskName"], _source(store, params)
+    last = next(store.newest(task_type=task_type, task_name=task_name), None)
     before = {"LastTask": last.task_id} if last else {}
     param = _json_object(params, "Param")
-    task = service.start(task_type=task_type, task_name=task_name, param=param, source=source)
+    task = store.start(task_type=task_type, task_name=task_name, param=param, source=source)
     if task is None:
         return {"CanCreate": False, **before}
     return {
@@ -72,18 +72,18 @@ def _generate_once_task(service: TaskService, params: Params) -> Answer:
     }
 
 
-def _get_once_task_result_info(service: TaskService, params: Params) -> Answer:
-    task = service.find(params["TaskId"])
-    if task is None or task.age < service.settings.unknown_for:
+def _get_once_task_result_info(store: TaskStore, params: Params) -> Payload:
+    task = store.find(params["TaskId"])
+    if task is None or task.age < store.settings.unknown_for:
         return result(None)
     if (task.task_type, task.task_name) != (params["TaskType"], params["TaskName"]):
         return result(None)
     return result(task, Status=task.status)
 
 
-def _get_last_once_task_info(service: TaskService, params: Params) -> Answer:
-    tasks = service.newest(
-        task_type=params["TaskType"], task_name=params["TaskName"], source=_source_filter(service, params)
+def _get_last_once_task_info(store: TaskStore, params: Params) -> Payload:
+    tasks = store.newest(
+        task_type=params["TaskType"], task_name=params["TaskName"], source=_source_filter(store, params)
     )
     task = next(tasks, None)
     if task is None:
@@ -92,29 +92,29 @@ def _get_last_once_task_info(service: TaskService, params: Params) -> Answer:
     return result(task, Status=task.status, Progress=task.percent, **outcome)
 
 
-def _describe_once_task(service: TaskService, params: Params) -> Answer:
+def _describe_once_task(store: TaskStore, params: Params) -> Payload:
     if not (params.get("TaskType") or params.get("RootTaskId")):
         raise _missing("TaskType")
     # A root task has no others below it here, so both names mean the same.
     wanted = {params[name] for name in ("RootTaskId", "TaskId") if params.get(name)}
     earliest, latest = _span(params, "StartTimeQuery", "EndTimeQuery")
-    repeats_source = service.settings.source_filter != "ignored"
+    repeats_source = store.settings.source_filter != "ignored"
     rows = [
         management_row(task, with_source=repeats_source)
-        for task in service.newest(task_type=params.get("TaskType") or None, source=_source_filter(service, params))
+        for task in store.newest(task_type=params.get("TaskType") or None, source=_source_filter(store, params))
         if task.task_type in DESCRIBED_TYPES and wanted <= {task.task_id} and earliest <= task.start_time <= latest
     ]
     return _page(params, "TaskManageResponseList", rows)
 
 
-def _describe_once_task_leaf_record_page(service: TaskService, params: Params) -> Answer:
+def _describe_once_task_leaf_record_page(store: TaskStore, params: Params) -> Payload:
     root = params.get("TaskId")
     words = {value for name, value in params.items() if name.startswith("StatusList.")}
     earliest, latest = _span(params, "StartTime", "EndTime")
     related = params["RelateInfo"].lower() == "true"
     rows = [
         record
-        for task in service.newest(task_type=params["TaskType"], source=_source_filter(service, params))
+        for task in store.newest(task_type=params["TaskType"], source=_source_filter(store, params))
         if root in (None, "", task.task_id) and earliest <= task.start_time <= latest
         for record in (leaf(task, number, related=related) for number in range(task.total_count))
         if not words or record["StatusText"] in words
@@ -122,25 +122,25 @@ def _describe_once_task_leaf_record_page(service: TaskService, params: Params) -
     return _page(params, "OnceTasks", rows)
 
 
-def _list_unfinished_once_task(service: TaskService, params: Params) -> Answer:
+def _list_unfinished_once_task(store: TaskStore, params: Params) -> Payload:
     target = params.get("Target")
     if not target:
-        raise RefusalError("-101")
+        raise EmulatedError("-101")
     rows = [
         unfinished(task, target)
-        for task in service.newest(task_type=params["TaskType"])
+        for task in store.newest(task_type=params["TaskType"])
         if task.running and target in (named_machines(task) or [target])
     ]
     return {"OnceTasks": rows}
 
 
-def _cancel_once_task(service: TaskService, params: Params) -> Answer:
-    service.cancel(params["TaskId"])
+def _cancel_once_task(store: TaskStore, params: Params) -> Payload:
+    store.cancel(params["TaskId"])
     return {}
 
 
-def _create_virus_scan_once_task(service: TaskService, params: Params) -> Answer:
-    service.scan_viruses(params)
+def _create_virus_scan_once_task(store: TaskStore, params: Params) -> Payload:
+    store.scan_viruses(params)
     return {}
 
 
@@ -159,23 +159,23 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
-def _missing(name: str) -> RefusalError:
-    return RefusalError("MissingParameter", f"The parameter {name} is required.")
+def _missing(name: str) -> EmulatedError:
+    return EmulatedError("MissingParameter", f"The parameter {name} is required.")
 
 
-def _source(service: TaskService, params: Params) -> str:
+def _source(store: TaskStore, params: Params) -> str:
     source = params.get("Source", "")
-    if service.settings.source_filter == "refused" and source not in KNOWN_SOURCES:
-        raise RefusalError("InvalidParameter", "Source has a value that is not known.")
+    if store.settings.source_filter == "refused" and source not in KNOWN_SOURCES:
+        raise EmulatedError("InvalidParameter", "Source has a value that is not known.")
     return source
 
 
-def _source_filter(service: TaskService, params: Params) -> str | None:
-    source = _source(service, params)
-    return None if service.settings.source_filter == "ignored" else source or None
+def _source_filter(store: TaskStore, params: Params) -> str | None:
+    source = _source(store, params)
+    return None if store.settings.source_filter == "ignored" else source or None
 
 
-def _page(params: Params, name: str, rows: list[Answer]) -> Answer:
+def _page(params: Params, name: str, rows: list[Payload]) -> Payload:
     page, size = _whole(params, "CurrentPage", 1, least=1), _whole(params, "PageSize", 20, least=1)
     shown = rows[(page - 1) * size : page * size]
     info = {"Count": len(shown), "CurrentPage": page, "PageSize": size, "TotalCount": len(rows)}
@@ -191,7 +191,7 @@ def _whole(params: Params, name: str, default: int, *, least: int = 0) -> int:
     if not text:
         return default
     if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) >= least):
-        raise RefusalError("InvalidParameter", f"{name} is not a whole number from {least}.")
+        raise EmulatedError("InvalidParameter", f"{name} is not a whole number from {least}.")
     return int(text)
 
 
@@ -202,5 +202,5 @@ def _json_object(params: Params, name: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise RefusalError("InvalidParameter", f"{name} is not a JSON object.")
+        raise EmulatedError("InvalidParameter", f"{name} is not a JSON object.")
     return value

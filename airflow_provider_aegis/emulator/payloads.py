@@ -9,14 +9,14 @@ from airflow_provider_aegis.client.jobs.once_task import Phase, classify
 from airflow_provider_aegis.client.protocol.signing import sha256_hex
 from airflow_provider_aegis.emulator.tasks import Snapshot
 
-Answer = dict[str, Any]
+Payload = dict[str, Any]
 
 # DescribeOnceTask gives the state as a number as well; every other word of an ended task counts as failed.
 STARTED, COMPLETED, FAILED, TIMED_OUT = 1, 2, 3, 4
 TASK_STATUS = {Phase.SUCCESS: COMPLETED, Phase.TIMEOUT: TIMED_OUT}
 
 
-def result(task: Snapshot | None, **info: Any) -> Answer:
+def result(task: Snapshot | None, **info: Any) -> Payload:
     """Describe a task as the two operations do that ask for its result.
 
     :param task: ``None`` for one that is not known.
@@ -33,12 +33,12 @@ def result(task: Snapshot | None, **info: Any) -> Answer:
     }
 
 
-def management_row(task: Snapshot, *, with_source: bool = True) -> Answer:
+def management_row(task: Snapshot, *, with_source: bool = True) -> Payload:
     """Describe a task as DescribeOnceTask does.
 
     :param with_source: whether to repeat the Source that the task was started with.
     """
-    row: Answer = {
+    row: Payload = {
         "TaskId": task.task_id,
         "TaskName": task.task_name,
         "TaskType": task.task_type,
@@ -61,7 +61,7 @@ def management_row(task: Snapshot, *, with_source: bool = True) -> Answer:
     return row
 
 
-def leaf(task: Snapshot, number: int, *, related: bool) -> Answer:
+def leaf(task: Snapshot, number: int, *, related: bool) -> Payload:
     """Describe one of a task's items as DescribeOnceTaskLeafRecordPage does, with some of its numbers as text.
 
     :param number: which of them, from 0.
@@ -81,7 +81,7 @@ def leaf(task: Snapshot, number: int, *, related: bool) -> Answer:
     return record
 
 
-def unfinished(task: Snapshot, target: str) -> Answer:
+def unfinished(task: Snapshot, target: str) -> Payload:
     """Describe a running task as ListUnfinishedOnceTask does, with numbers throughout.
 
     :param target: the image or machine that was asked for.
@@ -103,8 +103,8 @@ def named_machines(task: Snapshot) -> list[str]:
     return [uuid for uuid in str(task.param.get("uuids", "")).split(",") if uuid]
 
 
-def _record(task: Snapshot, *, status: str, finished: bool) -> Answer:
-    record: Answer = {
+def _record(task: Snapshot, *, status: str, finished: bool) -> Payload:
+    record: Payload = {
         "TaskName": task.task_name,
         "TaskType": task.task_type,
         "StatusText": status,
@@ -119,10 +119,10 @@ def _record(task: Snapshot, *, status: str, finished: bool) -> Answer:
     return record
 
 
-def _target(task: Snapshot, target: str, *, related: bool) -> Answer:
+def _target(task: Snapshot, target: str, *, related: bool) -> Payload:
     if task.task_type != "IMAGE_SCAN":
         return {"Target": target, "TargetType": "UUID"}
-    named: Answer = {"Target": target, "TargetType": "IMAGE"}
+    named: Payload = {"Target": target, "TargetType": "IMAGE"}
     return named | {"TaskImageInfo": _image(target)} if related else named
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from airflow_provider_aegis.client.config import Clock
 from airflow_provider_aegis.client.protocol.endpoints import is_loopback
-from airflow_provider_aegis.emulator.account import Center
+from airflow_provider_aegis.emulator.account import Account
 from airflow_provider_aegis.emulator.authentication import Key
-from airflow_provider_aegis.emulator.control import Controls, perform
+from airflow_provider_aegis.emulator.control import Controls, run_verb
 from airflow_provider_aegis.emulator.listener import Listener, bind
 from airflow_provider_aegis.emulator.settings import Settings, changed
 
@@ -53,7 +53,7 @@ class Emulator(Controls):
         self.keys = {name: key if isinstance(key, Key) else Key(key) for name, key in (keys or FAKE_KEYS).items()}
         self._ssl_context = ssl_context
         self._region = region
-        self._center = Center(keys=self.keys, settings=changed(Settings(), **settings), clock=clock)
+        self._account = Account(keys=self.keys, settings=changed(Settings(), **settings), clock=clock)
         self._loop: asyncio.AbstractEventLoop
         self._thread: threading.Thread
         self._listener: Listener
@@ -61,7 +61,7 @@ class Emulator(Controls):
     def __enter__(self) -> Emulator:
         sock = bind(self.host, self.port)
         self.port = sock.getsockname()[1]
-        self._listener = Listener(center=self._center, sock=sock, ssl_context=self._ssl_context)
+        self._listener = Listener(account=self._account, sock=sock, ssl_context=self._ssl_context)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="aegis-emulator", daemon=True)
         self._thread.start()
@@ -127,7 +127,7 @@ class Emulator(Controls):
         return "https" if self._ssl_context else "http"
 
     def _perform(self, verb: str, **arguments: Any) -> Any:
-        return perform(self._center, verb, arguments)
+        return run_verb(self._account, verb, arguments)
 
     def _await(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result()

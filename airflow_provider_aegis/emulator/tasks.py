@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_aegis.client.config import Clock
-from airflow_provider_aegis.emulator.errors import RefusalError
+from airflow_provider_aegis.emulator.errors import EmulatedError
 from airflow_provider_aegis.emulator.settings import Settings
 
 # The first part of a task's time in which it has not begun yet.
@@ -71,7 +71,7 @@ class Snapshot:
     age: float
 
 
-class TaskService:
+class TaskStore:
     """All tasks of an account.
 
     :param clock: what time it is.
@@ -95,14 +95,14 @@ class TaskService:
         """Start a task.
 
         :return: ``None`` if too many run already.
-        :raises RefusalError: if one of the same kind runs, or was started too short a time ago.
+        :raises EmulatedError: if one of the same kind runs, or was started too short a time ago.
         """
         running = self.running()
         kinds = {(task.task_type, task.task_name) for task in running}
         if self.settings.repeat_check == "name" and (task_type, task_name) in kinds:
-            raise RefusalError("TaskRepeat")
+            raise EmulatedError("TaskRepeat")
         if task_type == "ASSETS_COLLECTION" and self._collected_lately():
-            raise RefusalError("AssetsCollectionFrequencyLimit")
+            raise EmulatedError("AssetsCollectionFrequencyLimit")
         if len(running) >= self.settings.running_limit:
             return None
         task = Task(

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
-from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.credentials.base import authenticate
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
-from airflow_provider_aegis.client.flows.exchange import Conversation, exchange
+from airflow_provider_aegis.client.flows.exchange import Flow, exchange
 from airflow_provider_aegis.client.flows.paginate import Pages
 from airflow_provider_aegis.client.jobs import once_task
-from airflow_provider_aegis.client.protocol.endpoints import doubt_about_region
+from airflow_provider_aegis.client.protocol.endpoints import unknown_region_warning
 from airflow_provider_aegis.client.protocol.operations import Call, call, find_operation
 from airflow_provider_aegis.client.protocol.validation import as_text, check_text, optional_text
 from airflow_provider_aegis.hooks.connection import CONN_NAME, CONN_TYPE, HOOK_NAME, parse_connection
@@ -59,7 +59,7 @@ class AegisHook(BaseHook):
         self._transport: BlockingTransport | None = None
 
     @cached_property
-    def service(self) -> Service:
+    def config(self) -> ClientConfig:
         """What the connection says, read when it is first needed.
 
         :raises ConfigurationError: if a field of the connection cannot be used.
@@ -67,23 +67,23 @@ class AegisHook(BaseHook):
         # In no variable: error trackers ship those of a traceback, and a connection's repr has the password in it.
         return replace(parse_connection(self._look_up(), region=self.region), on_secret=mask, on_secret_async=amask)
 
-    async def aget_service(self) -> Service:
+    async def aget_config(self) -> ClientConfig:
         """Read the connection on an event loop, without holding it up.
 
         :raises ConfigurationError: if a field of the connection cannot be used.
         """
         if not hasattr(BaseHook, "aget_connection"):  # below Airflow 3.1
-            return await asyncio.to_thread(lambda: self.service)
-        service = parse_connection(await self._alook_up(), region=self.region)
-        return replace(service, on_secret=mask, on_secret_async=amask)
+            return await asyncio.to_thread(lambda: self.config)
+        config = parse_connection(await self._alook_up(), region=self.region)
+        return replace(config, on_secret=mask, on_secret_async=amask)
 
-    def perform(self, conversation: Conversation[T]) -> T:
-        """Carry one of the client's conversations through."""
+    def run_flow(self, flow: Flow[T]) -> T:
+        """Carry one of the client's flows through."""
         if self._transport is None:
             from airflow_provider_aegis.client.transport.blocking import BlockingTransport
 
-            self._transport = BlockingTransport(self.service)
-        return self._transport.perform(conversation)
+            self._transport = BlockingTransport(self.config)
+        return self._transport.run_flow(flow)
 
     def call(self, action: str, **params: Any) -> dict[str, Any]:
         """Call any operation of Security Center.
@@ -227,25 +227,25 @@ class AegisHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Make one cheap read and say who answered, or what is missing."""
-        doubt = ""
+        warning = ""
         try:
-            service = self.service
-            doubt = doubt_about_region(service.region)
+            config = self.config
+            warning = unknown_region_warning(config.region)
             asked = once_task.get_last_once_task_info(once_task_type="ASSETS_COLLECTION")
-            self.perform(exchange(service, asked, deadline=service.clock.monotonic() + TEST_SECONDS))
-            key = self.perform(authenticate()).access_key_id
+            self.run_flow(exchange(config, asked, deadline=config.clock.monotonic() + TEST_SECONDS))
+            key = self.run_flow(authenticate()).access_key_id
         except (ConfigurationError, SecurityCenterError) as error:
-            return False, f"{error} {doubt}".rstrip()
+            return False, f"{error} {warning}".rstrip()
         finally:
             self.close()
-        region = f", region {service.region}" if service.region else ""
-        said = f"Security Center answered at {service.endpoint.host}{region} for AccessKey ID {key}."
-        return True, f"{said} {doubt}".rstrip()
+        region = f", region {config.region}" if config.region else ""
+        said = f"Security Center answered at {config.endpoint.host}{region} for AccessKey ID {key}."
+        return True, f"{said} {warning}".rstrip()
 
     def sibling(self) -> AegisHook:
         """Return a hook to the same service with a connection of its own; the Airflow connection is not read again."""
         other = AegisHook(aegis_conn_id=self.aegis_conn_id, region=self.region)
-        other.service = self.service
+        other.config = self.config
         return other
 
     def close(self) -> None:
@@ -256,7 +256,7 @@ class AegisHook(BaseHook):
 
     def __getstate__(self) -> dict[str, Any]:
         """Copy neither the connection to the service nor the secrets: a copy reads the Airflow connection itself."""
-        return {name: value for name, value in vars(self).items() if name != "service"} | {"_transport": None}
+        return {name: value for name, value in vars(self).items() if name != "config"} | {"_transport": None}
 
     def __enter__(self) -> AegisHook:
         return self
@@ -291,7 +291,7 @@ class AegisHook(BaseHook):
         )
 
     def _exchange(self, call: Call) -> dict[str, Any]:
-        return self.perform(exchange(self.service, call))
+        return self.run_flow(exchange(self.config, call))
 
     def _pages(self, action: str, page_size: int, **params: Any) -> Iterator[dict[str, Any]]:
         pages = Pages(find_operation(action).items or "", page_size)

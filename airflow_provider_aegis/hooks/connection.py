@@ -10,10 +10,10 @@ from functools import lru_cache
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.credentials.sts import DEFAULT_SESSION_NAME
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.client.protocol.endpoints import INTERNATIONAL, doubt_about_region, resolve_endpoint
+from airflow_provider_aegis.client.protocol.endpoints import INTERNATIONAL, resolve_endpoint, unknown_region_warning
 from airflow_provider_aegis.client.protocol.validation import as_number, as_text, check_known
 from airflow_provider_aegis.hooks.auth import AUTH_FIELDS, AUTH_TYPES, credentials_of
 
@@ -202,7 +202,7 @@ def ui_field_behaviour() -> dict[str, Any]:
     }
 
 
-def parse_connection(conn: AirflowConnection, *, region: str | None = None) -> Service:
+def parse_connection(conn: AirflowConnection, *, region: str | None = None) -> ClientConfig:
     """Read a connection.
 
     :param region: wins over the connection's own region, and never over its host.
@@ -210,13 +210,13 @@ def parse_connection(conn: AirflowConnection, *, region: str | None = None) -> S
     """
     named = f"Connection {conn.conn_id!r}"
     try:
-        service = _parse(conn, region)
+        config = _parse(conn, region)
     except ConfigurationError as error:
         problem = f"{named}: {error}"
     else:
-        if doubt := doubt_about_region(service.region):
-            _warn_once(f"{named}: {'argument' if region else 'extra'} 'region': {doubt}")
-        return service
+        if warning := unknown_region_warning(config.region):
+            _warn_once(f"{named}: {'argument' if region else 'extra'} 'region': {warning}")
+        return config
     del conn  # error trackers ship the variables of a traceback, and its repr has the password in it
     raise ConfigurationError(problem)
 
@@ -226,7 +226,7 @@ def _warn_once(text: str) -> None:
     log.warning("%s", text)
 
 
-def _parse(conn: AirflowConnection, region: str | None) -> Service:
+def _parse(conn: AirflowConnection, region: str | None) -> ClientConfig:
     if conn.conn_type not in CONN_TYPES:
         raise ConfigurationError(
             f"its type must be {CONN_TYPE!r} or {ALIBABA_CONN_TYPE!r}, not {conn.conn_type!r:.60}."
@@ -248,7 +248,7 @@ def _parse(conn: AirflowConnection, region: str | None) -> Service:
     host, port = (None, None) if borrowed else (_text("host", conn.host), conn.port)
     endpoint = resolve_endpoint(region=region, host=host, port=port)
     plane = resolve_endpoint(region=region, host=None) if region else endpoint
-    return Service(
+    return ClientConfig(
         conn_id=str(conn.conn_id),
         endpoint=endpoint,
         credentials=credentials_of(

@@ -45,7 +45,7 @@ class AegisTask:
 
     def show_console(self, context: Context) -> None:
         """Put the link to the console into the UI."""
-        SecurityCenterLink().store(context, console_address(self.hook.service.site))
+        SecurityCenterLink().store(context, console_address(self.hook.config.site))
 
     def show_request(
         self,
@@ -59,7 +59,7 @@ class AegisTask:
         :param payload: what was answered.
         :param error: or what went wrong.
         """
-        site = self.hook.service.site
+        site = self.hook.config.site
         if isinstance(error, SecurityCenterError) and (error.request_id or error.recommend):
             address = diagnosis_address(site, request_id=error.request_id, code=error.code, recommend=error.recommend)
         elif request_id := OnceTaskResult(payload or {}).request_id:

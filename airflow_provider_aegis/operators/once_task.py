@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator
 
 from airflow_provider_aegis.client.errors import ConflictError, SecurityCenterError, from_dict
 from airflow_provider_aegis.client.flows.exchange import exchange
-from airflow_provider_aegis.client.flows.poll_interval import Pace
+from airflow_provider_aegis.client.flows.poll_interval import PollInterval
 from airflow_provider_aegis.client.flows.submit import await_vacancy
 from airflow_provider_aegis.client.flows.wait import DEFAULT_UNKNOWN_GRACE, Ending, Outcome, Watcher, watch
 from airflow_provider_aegis.client.jobs.once_task import generate_once_task, get_once_task_result_info
@@ -242,19 +242,19 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
             self.log.info("The scan cannot be started yet; trying again when it may be possible. %s", conflict)
         if self.deferrable:
             self.defer(trigger=self._vacancy_trigger(delay, deadline, waits), method_name="execute_when_vacant")
-        if not self._scan.run(await_vacancy(self.hook.service, self._request(), first_delay=delay, deadline=until)):
+        if not self._scan.run(await_vacancy(self.hook.config, self._request(), first_delay=delay, deadline=until)):
             raise self._never_started()
         return None
 
     def _await_end(self, context: Context, submission: Submission, deadline: float) -> Ending:
         """Return how the scan ended, or defer."""
-        service, read = self.hook.service, self._read(submission.once_task_id)
+        config, read = self.hook.config, self._read(submission.once_task_id)
         until, watcher = self._monotonic(deadline), Watcher(self.unknown_task_grace)
         if not self.deferrable:
-            pace = Pace(self.poll_interval, self.max_poll_interval)
-            return self.hook.perform(watch(service, read, pace=pace, deadline=until, watcher=watcher))
+            pace = PollInterval(self.poll_interval, self.max_poll_interval)
+            return self.hook.run_flow(watch(config, read, pace=pace, deadline=until, watcher=watcher))
         try:
-            payload = self.hook.perform(exchange(service, read, deadline=until))
+            payload = self.hook.run_flow(exchange(config, read, deadline=until))
         except SecurityCenterError as error:
             if not error.transient:
                 raise
@@ -326,7 +326,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
         )
 
     def _monotonic(self, deadline: float) -> float:
-        return self.hook.service.clock.monotonic() + deadline - time.time()
+        return self.hook.config.clock.monotonic() + deadline - time.time()
 
     def _never_started(self) -> OnceTaskDeadlineError:
         return OnceTaskDeadlineError(

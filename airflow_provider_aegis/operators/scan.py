@@ -24,7 +24,7 @@ from airflow_provider_aegis.client.errors import (
     InvalidRequestError,
     SecurityCenterError,
 )
-from airflow_provider_aegis.client.flows.exchange import Conversation, Reply, Send, exchange, server_time
+from airflow_provider_aegis.client.flows.exchange import Flow, Reply, Send, exchange, server_time
 from airflow_provider_aegis.client.flows.find_submitted import (
     Submitted,
     find_running,
@@ -100,7 +100,7 @@ class Scan:
 
     def adopt(self, conflict: ConflictError, until: float) -> Submission | None:
         """Wait for the scan that is in the way, as one that is not ours; ``None`` if none of its kind runs."""
-        once_task_id = self.run(find_running(self._hook.service, self._request, deadline=until))
+        once_task_id = self.run(find_running(self._hook.config, self._request, deadline=until))
         if once_task_id is None:
             log.info("No scan of this kind runs that could be adopted. %s", conflict)
             return None
@@ -109,12 +109,12 @@ class Scan:
         self._store.write(self._submission)
         return self._submission
 
-    def run(self, flow: Conversation[T]) -> T:
+    def run(self, flow: Flow[T]) -> T:
         """Run a flow of the client, unless the task is killed meanwhile.
 
         :raises TaskKilledError: before the next request or pause after that.
         """
-        return self._hook.perform(self._until_killed(flow))
+        return self._hook.run_flow(self._until_killed(flow))
 
     def was_ended(self) -> bool:
         """Whether the task instance was ended, as far as Airflow says so."""
@@ -132,7 +132,7 @@ class Scan:
         atexit.register(thread.join, CANCEL_SECONDS + HANDLER_SECONDS)  # the main thread may be about to exit
         thread.join(HANDLER_SECONDS if self._store.remembers and not timed_out else CANCEL_SECONDS)
 
-    def _until_killed(self, flow: Conversation[T]) -> Conversation[T]:
+    def _until_killed(self, flow: Flow[T]) -> Flow[T]:
         reply: Reply = None
         starts = 0
         try:
@@ -179,13 +179,13 @@ class Scan:
                 log.info("An earlier try may have started a scan; searching for it.")
                 self._submission = stored
                 request = self._request_of(stored.source)
-                found = self.run(find_submitted(self._hook.service, request, stored.window, deadline=until))
+                found = self.run(find_submitted(self._hook.config, request, stored.window, deadline=until))
                 kept = self._keep(stored, found) if found else None
                 return kept if kept and self._is_of_use(kept, until) else None
             case Plan.REPLACE, Submission() if self._replaces:
                 log.info("The task was cleared or its arguments changed: the scan of the earlier try is cancelled.")
                 self._submission = stored
-                left = until - self._hook.service.clock.monotonic()
+                left = until - self._hook.config.clock.monotonic()
                 cancel_if_it_runs(self._hook, self._request_of(stored.source), stored, seconds=left)
         return None
 
@@ -193,14 +193,14 @@ class Scan:
         """Whether the scan of an earlier try runs or succeeded."""
         try:
             read = read_of(self._request, stored.once_task_id)
-            payload = self.run(exchange(self._hook.service, read, deadline=until))
+            payload = self.run(exchange(self._hook.config, read, deadline=until))
         except SecurityCenterError as error:
             if not error.transient:
                 raise
             log.warning("How the scan of an earlier try stands cannot be read yet; waiting for it. %s", error)
             return True
         result = OnceTaskResult(payload)
-        young = server_time(self._hook.service) - stored.since < DEFAULT_UNKNOWN_GRACE
+        young = server_time(self._hook.config) - stored.since < DEFAULT_UNKNOWN_GRACE
         over = result.phase in (Phase.FAILED, Phase.TIMEOUT) or (result.phase is Phase.MISSING and not young)
         log.info(
             "Scan %s of an earlier try has status %s; %s.",
@@ -211,7 +211,7 @@ class Scan:
         return not over
 
     def _start(self, until: float) -> Submission:
-        window = self.run(snapshot(self._hook.service, self._request, deadline=until))
+        window = self.run(snapshot(self._hook.config, self._request, deadline=until))
         source = "" if self._request.params.get("Source") else new_source()
         intent = replace(self._intent(source), since=window.since, before=window.before)
         try:
@@ -227,7 +227,7 @@ class Scan:
         self._submission = intent
         request = self._request_of(intent.source)
         try:
-            flow = submit(self._hook.service, request, intent.window, deadline=until)
+            flow = submit(self._hook.config, request, intent.window, deadline=until)
             submitted = self.run(flow)
         except SecurityCenterError as error:
             if error.refused:  # else a scan may run after all, and a later try searches for it
@@ -273,8 +273,8 @@ def cancel(hook: AegisHook, once_task_id: str, *, seconds: float = CANCEL_SECOND
     :return: whether it is cancelled.
     """
     try:
-        until = hook.service.clock.monotonic() + seconds
-        hook.perform(exchange(hook.service, cancel_once_task(once_task_id), deadline=until))
+        until = hook.config.clock.monotonic() + seconds
+        hook.run_flow(exchange(hook.config, cancel_once_task(once_task_id), deadline=until))
     except (SecurityCenterError, ConfigurationError) as error:
         log.warning("Scan %s could not be cancelled and may run on: %s", once_task_id, error)
         return False
@@ -291,9 +291,9 @@ def cancel_if_it_runs(hook: AegisHook, request: Call, submission: Submission, *,
     """
     name = submission.once_task_id or f"with the source {submission.source}"
     try:
-        until = hook.service.clock.monotonic() + seconds
-        flow = cancel_submitted(hook.service, request, submission.once_task_id, submission.window, deadline=until)
-        cancelled = hook.perform(flow)
+        until = hook.config.clock.monotonic() + seconds
+        flow = cancel_submitted(hook.config, request, submission.once_task_id, submission.window, deadline=until)
+        cancelled = hook.run_flow(flow)
     except (SecurityCenterError, ConfigurationError) as error:
         log.warning("Scan %s could not be cancelled and may run on: %s", name, error)
         return False

@@ -21,7 +21,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_aegis.client.errors import SecurityCenterError
 from airflow_provider_aegis.client.flows.exchange import exchange
-from airflow_provider_aegis.client.flows.poll_interval import Pace, Sample, remember
+from airflow_provider_aegis.client.flows.poll_interval import PollInterval, Sample, remember
 from airflow_provider_aegis.client.flows.rate_limit import Priority
 from airflow_provider_aegis.client.flows.wait import DEFAULT_UNKNOWN_GRACE, LAST_READ_SECONDS, Ending, Outcome, Watcher
 from airflow_provider_aegis.client.jobs.once_task import OnceTaskResult, get_once_task_result_info
@@ -129,11 +129,11 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
         )
         if not self._samples:
             self._begin(context)
-        now, service = time.time(), self.hook.service
+        now, config = time.time(), self.hook.config
         # As in the triggerer, the read at the deadline has a little time of its own: the scan may just have ended.
-        until = service.clock.monotonic() + max(self._deadline - now, LAST_READ_SECONDS)
+        until = config.clock.monotonic() + max(self._deadline - now, LAST_READ_SECONDS)
         try:
-            payload = self.hook.perform(exchange(service, call, deadline=until, priority=Priority.POLL))
+            payload = self.hook.run_flow(exchange(config, call, deadline=until, priority=Priority.POLL))
         except SecurityCenterError as error:
             if not (error.transient or self.silent_fail):
                 return PokeReturnValue(True, self._conclude(context, Ending(Outcome.ERROR, error=error)))
@@ -198,15 +198,15 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
         """Keep the same pace as the trigger, unless the user asked for Airflow's exponential back-off."""
         if self.exponential_backoff:
             return float(super()._get_next_poke_interval(started_at, run_duration, poke_count))
-        delay = self._pace.next_delay(self._samples, self.hook.service.rng.random())
+        delay = self._pace.next_delay(self._samples, self.hook.config.rng.random())
         # The last read is at the deadline. Airflow 3.3.2 can lose a task that is rescheduled within a moment.
         least = self.poke_interval if self.reschedule else 0.0
         return min(delay, max(self.timeout - run_duration(), least))
 
     @property
-    def _pace(self) -> Pace:
+    def _pace(self) -> PollInterval:
         ceiling = self.max_wait.total_seconds() if self.max_wait else MAX_POLL_INTERVAL
-        return Pace(self.poke_interval, max(ceiling, self.poke_interval))
+        return PollInterval(self.poke_interval, max(ceiling, self.poke_interval))
 
     @property
     def _execution_seconds(self) -> float:
@@ -219,12 +219,12 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
             once_task_name=self.once_task_name,
             aegis_conn_id=self.aegis_conn_id,
             region=self.region,
-            poll_interval=self._pace.floor,
-            max_poll_interval=self._pace.ceiling,
+            poll_interval=self._pace.minimum,
+            max_poll_interval=self._pace.maximum,
             first_poll_delay=self.first_poll_delay,
             unknown_task_grace=self.unknown_task_grace,
             deadline=deadline,
-            ride_out_all=self.silent_fail,
+            retry_all_errors=self.silent_fail,
         )
 
     def _conclude(self, context: Context, ending: Ending) -> dict[str, Any]:

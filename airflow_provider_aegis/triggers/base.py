@@ -1,4 +1,4 @@
-"""What the triggers of this provider share: arguments, a connection, and conversations performed on the event loop."""
+"""What the triggers of this provider share: arguments, a connection, and flows performed on the event loop."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any, ClassVar, TypeVar
 
 from airflow.triggers.base import BaseTrigger
 
-from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.errors import ConfigurationError, UnreachableError
-from airflow_provider_aegis.client.flows.exchange import Conversation
-from airflow_provider_aegis.client.transport.single_flight import Together
+from airflow_provider_aegis.client.flows.exchange import Flow
+from airflow_provider_aegis.client.transport.single_flight import SingleFlight
 from airflow_provider_aegis.hooks.aegis import AegisHook
 
 T = TypeVar("T")
 
-_starts: Together[Service] = Together()
+_starts: SingleFlight[ClientConfig] = SingleFlight()
 
 # Far more than Airflow needs; all that wait for one look-up would else wait for ever if that hangs.
 LOOK_UP_SECONDS = 60.0
@@ -43,33 +43,33 @@ class AegisTrigger(BaseTrigger):
         arguments = {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
-    async def perform(self, conversation: Callable[[Service], Conversation[T]]) -> T:
-        """Carry through a conversation with the service that the connection describes.
+    async def run_flow(self, flow: Callable[[ClientConfig], Flow[T]]) -> T:
+        """Carry through a flow with the service that the connection describes.
 
-        :raises SecurityCenterError: as the conversation does.
+        :raises SecurityCenterError: as the flow does.
         :raises ConfigurationError: if the connection cannot be used.
         """
         # Hundreds of triggers may start together after a restart: their connection is looked up once for all of them.
         hook = AegisHook(aegis_conn_id=self.aegis_conn_id, region=self.region)
-        service = await _starts.do((self.aegis_conn_id, self.region), lambda: self._prepare(hook))
-        async with AegisTrigger._transport.open_transport(service) as connection:
-            result: T = await connection.perform(conversation(service))
+        config = await _starts.do((self.aegis_conn_id, self.region), lambda: self._prepare(hook))
+        async with AegisTrigger._transport.open_transport(config) as connection:
+            result: T = await connection.run_flow(flow(config))
             return result
 
     @staticmethod
-    async def _prepare(hook: AegisHook) -> Service:
+    async def _prepare(hook: AegisHook) -> ClientConfig:
         try:
             async with asyncio.timeout(LOOK_UP_SECONDS):
-                service = await hook.aget_service()
+                config = await hook.aget_config()
         except TimeoutError as error:
             what = f"connection {hook.aegis_conn_id!r} could not be looked up within {LOOK_UP_SECONDS:g} s"
             raise UnreachableError(what) from error
         if AegisTrigger._transport is None:
             # aiohttp is imported off the event loop, which an import of that size would hold up.
             AegisTrigger._transport = await asyncio.to_thread(importlib.import_module, TRANSPORT)
-        return service
+        return config
 
-    def monotonic_deadline(self, service: Service) -> float | None:
+    def monotonic_deadline(self, config: ClientConfig) -> float | None:
         """Return the deadline on the service's monotonic clock.
 
         :raises ConfigurationError: if it is not a number.
@@ -78,4 +78,4 @@ class AegisTrigger(BaseTrigger):
             return None
         if not isinstance(self.deadline, int | float) or math.isnan(self.deadline):
             raise ConfigurationError(f"deadline must be UNIX epoch seconds, not {self.deadline!r:.40}.")
-        return service.clock.monotonic() + self.deadline - time.time()
+        return config.clock.monotonic() + self.deadline - time.time()

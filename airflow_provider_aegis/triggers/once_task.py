@@ -11,10 +11,10 @@ from typing import Any
 
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
-from airflow_provider_aegis.client.flows.exchange import Conversation, exchange
-from airflow_provider_aegis.client.flows.poll_interval import Pace
+from airflow_provider_aegis.client.flows.exchange import Flow, exchange
+from airflow_provider_aegis.client.flows.poll_interval import PollInterval
 from airflow_provider_aegis.client.flows.submit import await_vacancy
 from airflow_provider_aegis.client.flows.wait import DEFAULT_UNKNOWN_GRACE, Ending, Outcome, Watcher, watch
 from airflow_provider_aegis.client.jobs.once_task import cancel_once_task, generate_once_task, get_once_task_result_info
@@ -49,7 +49,7 @@ class AegisOnceTaskTrigger(AegisTrigger):
     :param deadline: UNIX epoch seconds after which the wait is over.
     :param ours: whether the task started the scan; no other one is ever cancelled.
     :param cancel_on_kill: whether the scan is cancelled when a user ends the task.
-    :param ride_out_all: whether even errors that asking again cannot change are ridden out.
+    :param retry_all_errors: whether even errors that asking again cannot change are ridden out.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class AegisOnceTaskTrigger(AegisTrigger):
         deadline: float | None = None,
         ours: bool = False,
         cancel_on_kill: bool = False,
-        ride_out_all: bool = False,
+        retry_all_errors: bool = False,
     ) -> None:
         super().__init__()
         self.once_task_id = once_task_id
@@ -82,13 +82,13 @@ class AegisOnceTaskTrigger(AegisTrigger):
         self.deadline = deadline
         self.ours = ours
         self.cancel_on_kill = cancel_on_kill
-        self.ride_out_all = ride_out_all
+        self.retry_all_errors = retry_all_errors
         self._ended_by_user = False
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire the event."""
         try:
-            ending = await self.perform(self._watch)
+            ending = await self.run_flow(self._watch)
         except asyncio.CancelledError as error:
             self._ended_by_user = error.args[:1] == (ENDED_BY_USER,)
             raise
@@ -120,31 +120,31 @@ class AegisOnceTaskTrigger(AegisTrigger):
 
     async def _cancel_scan(self) -> None:
         try:
-            await asyncio.wait_for(self.perform(self._cancel), KILL_SECONDS)
+            await asyncio.wait_for(self.run_flow(self._cancel), KILL_SECONDS)
         except (SecurityCenterError, ConfigurationError, TimeoutError) as error:
             why = str(error) or f"no answer within {KILL_SECONDS:g} s"
             log.warning("Scan %s could not be cancelled and may run on: %s", self.once_task_id, why)
         else:
             log.info("Scan %s is cancelled, since a user ended its task.", self.once_task_id)
 
-    def _watch(self, service: Service) -> Conversation[Ending]:
+    def _watch(self, config: ClientConfig) -> Flow[Ending]:
         return watch(
-            service,
+            config,
             get_once_task_result_info(
                 once_task_id=self.once_task_id, once_task_type=self.once_task_type, once_task_name=self.once_task_name
             ),
-            pace=Pace(
+            pace=PollInterval(
                 as_seconds("poll_interval", self.poll_interval), as_seconds("max_poll_interval", self.max_poll_interval)
             ),
-            deadline=self.monotonic_deadline(service),
+            deadline=self.monotonic_deadline(config),
             first_delay=as_seconds("first_poll_delay", self.first_poll_delay, zero=True),
             watcher=Watcher(as_seconds("unknown_task_grace", self.unknown_task_grace, zero=True)),
-            ride_out_all=self.ride_out_all,
+            retry_all_errors=self.retry_all_errors,
         )
 
-    def _cancel(self, service: Service) -> Conversation[dict[str, Any]]:
-        until = service.clock.monotonic() + KILL_SECONDS
-        return exchange(service, cancel_once_task(self.once_task_id), deadline=until)
+    def _cancel(self, config: ClientConfig) -> Flow[dict[str, Any]]:
+        until = config.clock.monotonic() + KILL_SECONDS
+        return exchange(config, cancel_once_task(self.once_task_id), deadline=until)
 
 
 class AegisVacancyTrigger(AegisTrigger):
@@ -186,13 +186,13 @@ class AegisVacancyTrigger(AegisTrigger):
         """Wait, and fire the event."""
         outcome, failure = "error", None
         try:
-            outcome = "vacant" if await self.perform(self._await_vacancy) else "deadline"
+            outcome = "vacant" if await self.run_flow(self._await_vacancy) else "deadline"
         except (SecurityCenterError, ConfigurationError) as error:
             failure = error.as_dict()
         event = {"outcome": outcome, "error": failure, "deadline": self.deadline, "waits": self.waits}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
-    def _await_vacancy(self, service: Service) -> Conversation[bool]:
+    def _await_vacancy(self, config: ClientConfig) -> Flow[bool]:
         request = generate_once_task(once_task_type=self.once_task_type, once_task_name=self.once_task_name)
-        delay, deadline = as_seconds("delay", self.delay), self.monotonic_deadline(service)
-        return await_vacancy(service, request, first_delay=delay, deadline=deadline)
+        delay, deadline = as_seconds("delay", self.delay), self.monotonic_deadline(config)
+        return await_vacancy(config, request, first_delay=delay, deadline=deadline)

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
-from airflow_provider_aegis.client.flows.poll_interval import Pace
+from airflow_provider_aegis.client.flows.poll_interval import PollInterval
 from airflow_provider_aegis.client.flows.rate_limit import RateLimiter
 from airflow_provider_aegis.client.flows.wait import watch
 from airflow_provider_aegis.emulator.control import Control
@@ -83,10 +83,10 @@ def waits(kind: str, scan: dict[str, Any], count: int, seed: int) -> Iterator[Fi
 
 async def _wait_all(transport: Any, scan: Scan, count: int, rng: random.Random) -> None:
     async def wait(first_delay: float) -> None:
-        service = replace(service_of(scan), max_requests_per_second=CEILING, rng=rng)
-        pace = Pace(POLL_INTERVAL, POLL_INTERVAL)
-        async with transport.open_transport(service) as connection:
-            await connection.perform(watch(service, read_of(scan), pace=pace, first_delay=first_delay))
+        config = replace(service_of(scan), max_requests_per_second=CEILING, rng=rng)
+        pace = PollInterval(POLL_INTERVAL, POLL_INTERVAL)
+        async with transport.open_transport(config) as connection:
+            await connection.run_flow(watch(config, read_of(scan), pace=pace, first_delay=first_delay))
 
     async with asyncio.TaskGroup() as waiting:
         for _ in range(count):

@@ -16,16 +16,16 @@ from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
-from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.credentials.base import StaticCredentials
 from airflow_provider_aegis.client.flows import rate_limit
 from airflow_provider_aegis.client.flows.exchange import Authenticate, Send, Sleep
-from airflow_provider_aegis.client.flows.poll_interval import Pace
+from airflow_provider_aegis.client.flows.poll_interval import PollInterval
 from airflow_provider_aegis.client.flows.rate_limit import RateLimiter
 from airflow_provider_aegis.client.flows.wait import watch
 from airflow_provider_aegis.client.jobs.once_task import get_once_task_result_info
 from airflow_provider_aegis.client.protocol.endpoints import Endpoint
-from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.responses import Response
 from airflow_provider_aegis.client.protocol.signing import Credentials
 from tests.fakes import FakeClock
 
@@ -109,7 +109,7 @@ class _Play:
         for process in range(self.scenario.processes):
             begins = self.rng.uniform(0, 2)
             keys = Credentials(f"process {process}", "s")
-            service = Service(
+            config = ClientConfig(
                 endpoint=Endpoint("https", "h"),
                 credentials=StaticCredentials(keys),
                 clock=self.clock,
@@ -118,7 +118,7 @@ class _Play:
             for number in range(self.scenario.waits):
                 call = get_once_task_result_info(once_task_id=f"{process}-{number}", once_task_type="T")
                 delay = self.rng.uniform(0, POLL_INTERVAL)
-                wait = watch(service, call, pace=Pace(POLL_INTERVAL, POLL_INTERVAL), first_delay=delay)
+                wait = watch(config, call, pace=PollInterval(POLL_INTERVAL, POLL_INTERVAL), first_delay=delay)
                 self._at(begins, self._step, wait, keys, None)
         while self.events:
             self.clock.now, _, action, arguments = heapq.heappop(self.events)
@@ -153,7 +153,7 @@ class _Play:
         self.refused += answer.status != 200
         self._at(self.clock.now + self.rng.uniform(*LATENCY_SECONDS), self._step, wait, keys, answer)
 
-    def _answer(self) -> Answer:
+    def _answer(self) -> Response:
         now, scenario = self.clock.now, self.scenario
         if now < scenario.storm_until and self.rng.random() < scenario.storm:
             return _refusal(scenario.retry_after)
@@ -164,12 +164,12 @@ class _Play:
                 return _refusal(1 - (now - self.lately[0]) + 0.001)
             self.lately.append(now)
         word = "SUCCESS" if now >= scenario.ends else "PROCESSING"
-        return Answer(200, {}, json.dumps({"RequestId": "R", "TaskInfo": {"Status": word}}).encode())
+        return Response(200, {}, json.dumps({"RequestId": "R", "TaskInfo": {"Status": word}}).encode())
 
 
-def _refusal(retry_after: float | None) -> Answer:
+def _refusal(retry_after: float | None) -> Response:
     headers = {"x-acs-retry-after": str(int(retry_after * 1000) or 1)} if retry_after else {}
-    return Answer(400, headers, b'{"RequestId": "R", "HostId": "h", "Code": "Throttling.User", "Message": "No."}')
+    return Response(400, headers, b'{"RequestId": "R", "HostId": "h", "Code": "Throttling.User", "Message": "No."}')
 
 
 @contextmanager

@@ -82,7 +82,7 @@ async def _ask_ours(uri: str) -> None:
         AegisOnceTaskTrigger(once_task_id="id", once_task_type="VUL_CHECK_TASK", aegis_conn_id="aegis_default")
         for _ in range(WAITS)
     ]
-    found = await asyncio.gather(*(trigger.perform(lambda _: authenticate()) for trigger in triggers))
+    found = await asyncio.gather(*(trigger.run_flow(lambda _: authenticate()) for trigger in triggers))
     assert len(set(found)) == 1
 
 

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 from airflow_provider_aegis.client.errors import SecurityCenterError, UnreachableError
 from airflow_provider_aegis.client.flows.exchange import Send
-from airflow_provider_aegis.client.flows.poll_interval import Pace
+from airflow_provider_aegis.client.flows.poll_interval import PollInterval
 from airflow_provider_aegis.client.flows.wait import Outcome, watch
-from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.responses import Response
 from tests.benchmarks.table import Row, table
-from tests.fakes import READ, Stage, answer, service
+from tests.fakes import READ, Stage, answer, config
 
 LENGTH = 1800.0
 # The usual: ask every 30 seconds, and say so every time.
@@ -52,9 +52,9 @@ def lines(outage: tuple[float, float] | None = None) -> int:
 
     :param outage: between which seconds nothing answers.
     """
-    stage = Stage(service())
+    stage = Stage(config())
 
-    def reply(_: Send) -> Answer | SecurityCenterError:
+    def reply(_: Send) -> Response | SecurityCenterError:
         now = stage.clock.monotonic()
         if outage and outage[0] <= now < outage[1]:
             return UnreachableError("no connection came about")
@@ -65,7 +65,7 @@ def lines(outage: tuple[float, float] | None = None) -> int:
 
     stage.replies = [reply] * MOST_READS
     with counted() as logged:
-        ending = stage.perform(watch(stage.service, READ, pace=Pace(30.0, 300.0), first_delay=10.0))
+        ending = stage.run_flow(watch(stage.config, READ, pace=PollInterval(30.0, 300.0), first_delay=10.0))
     assert ending.outcome is Outcome.SUCCESS
     return logged.count
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.credentials import StaticCredentials
 from airflow_provider_aegis.client.flows.exchange import exchange
-from airflow_provider_aegis.client.flows.poll_interval import Pace
+from airflow_provider_aegis.client.flows.poll_interval import PollInterval
 from airflow_provider_aegis.client.flows.wait import watch
 from airflow_provider_aegis.client.jobs.once_task import get_once_task_result_info
 from airflow_provider_aegis.client.protocol.endpoints import Endpoint
@@ -17,9 +17,9 @@ from airflow_provider_aegis.client.protocol.signing import Credentials
 from tests.benchmarks.scan import KIND, Scan
 
 
-def service_of(scan: Scan) -> Service:
+def service_of(scan: Scan) -> ClientConfig:
     """Return the scan's service, with a budget that holds nothing up."""
-    return Service(
+    return ClientConfig(
         endpoint=Endpoint(scan.scheme, scan.host),
         credentials=StaticCredentials(Credentials(scan.key_id, scan.secret)),
         ca_bundle=scan.ca,
@@ -36,9 +36,9 @@ def blocking(scan: Scan) -> Iterator[Callable[[], object]]:
     """Read over one kept connection."""
     from airflow_provider_aegis.client.transport.blocking import BlockingTransport
 
-    service, call = service_of(scan), read_of(scan)
-    with BlockingTransport(service) as transport:
-        yield lambda: transport.perform(exchange(service, call))
+    config, call = service_of(scan), read_of(scan)
+    with BlockingTransport(config) as transport:
+        yield lambda: transport.run_flow(exchange(config, call))
 
 
 @asynccontextmanager
@@ -46,16 +46,16 @@ async def nonblocking(scan: Scan) -> AsyncIterator[Callable[[], Awaitable[object
     """Read through the event loop's shared session."""
     from airflow_provider_aegis.client.transport.nonblocking import open_transport
 
-    service, call = service_of(scan), read_of(scan)
-    async with open_transport(service) as transport:
-        yield lambda: transport.perform(exchange(service, call))
+    config, call = service_of(scan), read_of(scan)
+    async with open_transport(config) as transport:
+        yield lambda: transport.run_flow(exchange(config, call))
 
 
 async def wait(scan: Scan, *, first_delay: float, interval: float) -> None:
     """Wait for the end of the scan as a trigger does, with a service of its own and the loop's shared session."""
     from airflow_provider_aegis.client.transport.nonblocking import open_transport
 
-    service = service_of(scan)
-    conversation = watch(service, read_of(scan), pace=Pace(interval, interval), first_delay=first_delay)
-    async with open_transport(service) as transport:
-        await transport.perform(conversation)
+    config = service_of(scan)
+    flow = watch(config, read_of(scan), pace=PollInterval(interval, interval), first_delay=first_delay)
+    async with open_transport(config) as transport:
+        await transport.run_flow(flow)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import mean
 
-from airflow_provider_aegis.client.flows.poll_interval import Pace, Sample, remember
+from airflow_provider_aegis.client.flows.poll_interval import PollInterval, Sample, remember
 
 FIXED = 30.0
 FIRST = 10.0
@@ -90,7 +90,7 @@ def lengths() -> Iterator[tuple[float, random.Random]]:
         yield SHORTEST * (LONGEST / SHORTEST) ** rng.random(), rng
 
 
-def ours(pace: Pace, shape: str) -> Figures:
+def ours(pace: PollInterval, shape: str) -> Figures:
     """Ask as the client does."""
     requests, lags = [], []
     for length, rng in lengths():
@@ -115,7 +115,7 @@ def fixed() -> Figures:
 
 def report() -> str:
     """Return the table."""
-    base, pace = fixed(), Pace(FIXED, 300.0)
+    base, pace = fixed(), PollInterval(FIXED, 300.0)
     lines = [
         f"{'progress':<12} {'requests':>9} {'lag s':>7} {'of fixed requests':>18} {'of fixed lag':>13}",
         f"{'fixed 30 s':<12} {base.requests:>9.1f} {base.lag:>7.1f}",

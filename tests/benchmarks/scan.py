@@ -44,7 +44,7 @@ def serve(certificate: str | None) -> Iterator[dict[str, Any]]:
     context = tls(Path(certificate)) if certificate else None
     with Emulator(seconds=3600, requests_per_second=0, report_progress=False, ssl_context=context) as sas:
         scan = Scan(f"{sas.host}:{sas.port}", sas.access_key_id, sas.access_key_secret, certificate)
-        service = service_of(scan)
-        with BlockingTransport(service) as transport:
-            transport.perform(exchange(service, generate_once_task(once_task_type=KIND)))
+        config = service_of(scan)
+        with BlockingTransport(config) as transport:
+            transport.run_flow(exchange(config, generate_once_task(once_task_type=KIND)))
         yield asdict(replace(scan, task_id=sas.started[0]))

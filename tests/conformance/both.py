@@ -34,9 +34,9 @@ class Both:
                 patch.delenv(name)
             for name, value in {**self.common, **env}.items():
                 patch.setenv(name, value)
-            service = service_at("http://127.0.0.1:1", ca_bundle=str(self.services.bundle))
+            config = service_at("http://127.0.0.1:1", ca_bundle=str(self.services.bundle))
             self.services.take()
-            found = driver.perform(service, source.fetch(time)).credentials
+            found = driver.run_flow(config, source.fetch(time)).credentials
         keys = dict(zip(("access_key_id", "access_key_secret", "security_token"), revealed(found), strict=True))
         return keys, self.services.take()
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_aegis.client.config import Service
-from airflow_provider_aegis.client.flows.exchange import Conversation, Send, Signature
+from airflow_provider_aegis.client.config import ClientConfig
+from airflow_provider_aegis.client.flows.exchange import Flow, Send, Signature
 from airflow_provider_aegis.client.protocol import signing
-from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.responses import Response
 from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.client.transport.blocking import BlockingTransport
 from airflow_provider_aegis.client.transport.nonblocking import open_transport
@@ -114,7 +114,7 @@ def test_the_signature_is_the_sdks(
 
 # On the wire
 
-Perform = Callable[[Conversation[Answer]], Answer]
+Perform = Callable[[Flow[Response]], Response]
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def blocking(server: Server) -> Iterator[Perform]:
     with BlockingTransport(service_at(f"http://{server.address}")) as transport:
-        yield transport.perform
+        yield transport.run_flow
 
 
 @pytest.fixture(scope="module")
@@ -139,20 +139,20 @@ def nonblocking(server: Server) -> Iterator[Perform]:
             return await what
 
         transport = runner.run(wait_for(opened.__aenter__()))
-        yield lambda conversation: runner.run(transport.perform(conversation))
+        yield lambda flow: runner.run(transport.run_flow(flow))
         runner.run(wait_for(opened.__aexit__(None, None, None)))
 
 
-def send(service: Service, query: str) -> Conversation[Answer]:
+def send(config: ClientConfig, query: str) -> Flow[Response]:
     signature = Signature("GenerateOnceTask", "2026-01-02T03:04:05Z", "nonce", Credentials("test-id", "test-secret"))
-    reply = yield Send(f"{service.endpoint.url}{'?' if query else ''}{query}", signature, 5, 5)
-    assert isinstance(reply, Answer)
+    reply = yield Send(f"{config.endpoint.url}{'?' if query else ''}{query}", signature, 5, 5)
+    assert isinstance(reply, Response)
     return reply
 
 
-def check_the_wire(server: Server, perform: Perform, known: dict[str, Any]) -> None:
+def check_the_wire(server: Server, run_flow: Perform, known: dict[str, Any]) -> None:
     query = signing.canonical_query(signing.flatten(known))
-    perform(send(service_at(f"http://{server.address}"), query))
+    run_flow(send(service_at(f"http://{server.address}"), query))
     received = server.requests.pop()
     assert received.line == f"POST /{'?' if query else ''}{query} HTTP/1.1"
     headers = received.headers

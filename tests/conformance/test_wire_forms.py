@@ -33,7 +33,7 @@ def sdk() -> Iterator[Any]:
 def ours(action: str, params: dict[str, Any]) -> Sent:
     """Return what ``hook.call`` sends."""
     it = stage(OK)
-    it.perform(exchange(it.service, call(action, **params)))
+    it.run_flow(exchange(it.config, call(action, **params)))
     (sent,) = it.sent
     query = urlsplit(sent.url).query
     return Sent(

@@ -15,7 +15,7 @@ RUN_ENDED = frozenset({"success", "failed"})
 _POLL_INTERVAL = 0.2
 _TRIES = 10
 
-Answer = TypeVar("Answer")
+Response = TypeVar("Response")
 
 
 class ApiError(Exception):
@@ -172,7 +172,7 @@ def new_run_id() -> str:
     return f"run-{uuid.uuid4().hex[:12]}"
 
 
-def until(ask: Callable[[], Answer | None], timeout: float, what: Callable[[], str]) -> Answer:
+def until(ask: Callable[[], Response | None], timeout: float, what: Callable[[], str]) -> Response:
     """Ask until the answer is true; otherwise raise TimeoutError, which says what was waited for."""
     deadline = time.monotonic() + timeout
     while not (answer := ask()):

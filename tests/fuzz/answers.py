@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_provider_aegis.client.errors import ConfigurationError, ConflictError, SecurityCenterError, from_dict
-from airflow_provider_aegis.client.flows import exchange as conversations
+from airflow_provider_aegis.client.flows import exchange as flows
 from airflow_provider_aegis.client.flows import rate_limit
-from airflow_provider_aegis.client.flows.exchange import Conversation, exchange
+from airflow_provider_aegis.client.flows.exchange import Flow, exchange
 from airflow_provider_aegis.client.flows.find_submitted import Window, find_running, find_submitted, new_source
 from airflow_provider_aegis.client.flows.paginate import Pages
-from airflow_provider_aegis.client.flows.poll_interval import Pace
+from airflow_provider_aegis.client.flows.poll_interval import PollInterval
 from airflow_provider_aegis.client.flows.submit import await_vacancy, snapshot, submit
 from airflow_provider_aegis.client.flows.wait import Ending, watch
 from airflow_provider_aegis.client.jobs.once_task import (
@@ -25,10 +25,10 @@ from airflow_provider_aegis.client.jobs.once_task import (
     task_id_of,
 )
 from airflow_provider_aegis.client.protocol.operations import OPERATIONS, Call
-from airflow_provider_aegis.client.protocol.responses import Answer, read_answer
-from tests.fakes import READ, START, Stage, answer, service
+from airflow_provider_aegis.client.protocol.responses import Response, read_response
+from tests.fakes import READ, START, Stage, answer, config
 
-# More than any conversation needs before its deadline; beyond, it would go on for ever.
+# More than any flow needs before its deadline; beyond, it would go on for ever.
 MOST_REQUESTS = 300
 SECONDS = 100.0
 CALLS = {"GenerateOnceTask": START, "GetOnceTaskResultInfo": READ}
@@ -39,14 +39,14 @@ def fuzz(data: bytes) -> None:
     reply, action = parse(data)
     call = CALLS.get(action, READ)
     try:
-        payload = read_answer(reply, call)
+        payload = read_response(reply, call)
     except SecurityCenterError as error:
         check_error(error)
     else:
         read_payload(payload)
-    for memory in (conversations.clock_offsets, conversations.seen_offsets, rate_limit._limiters):
+    for memory in (flows.clock_offsets, flows.seen_offsets, rate_limit._limiters):
         memory.clear()
-    stage = Stage(service(), [reply] * MOST_REQUESTS)
+    stage = Stage(config(), [reply] * MOST_REQUESTS)
     try:
         CONVERSATIONS[len(data) % len(CONVERSATIONS)](stage)  # all of them would take too long for one input
     except SecurityCenterError as error:
@@ -54,19 +54,19 @@ def fuzz(data: bytes) -> None:
     assert all(0 < seconds <= SECONDS + throttle_pause(reply) for seconds in stage.slept)
 
 
-def parse(data: bytes) -> tuple[Answer, str]:
+def parse(data: bytes) -> tuple[Response, str]:
     """Make an answer of the fuzzer's bytes, and the name of the operation that it answers."""
     head, _, body = data.partition(b"\n\n")
     first, *lines = head.decode("utf-8", "surrogateescape").split("\n")
     status, _, action = first.partition(" ")
     known = int(status) if status.isascii() and status.isdecimal() and len(status) == 3 else 200
     pairs = (line.partition(": ") for line in lines)
-    return Answer(known, {name.lower(): value for name, _, value in pairs}, body), action
+    return Response(known, {name.lower(): value for name, _, value in pairs}, body), action
 
 
-def throttle_pause(reply: Answer) -> float:
+def throttle_pause(reply: Response) -> float:
     """How long the answer itself asked to wait, at the most."""
-    return conversations.LONGEST_RETRY_AFTER if "x-acs-retry-after" in reply.headers else 0.0
+    return flows.LONGEST_RETRY_AFTER if "x-acs-retry-after" in reply.headers else 0.0
 
 
 def check_error(error: SecurityCenterError) -> None:
@@ -101,36 +101,38 @@ def read_payload(payload: Mapping[str, Any]) -> None:
 
 
 def _exchange(stage: Stage) -> None:
-    stage.perform(exchange(stage.service, READ, deadline=SECONDS))
-    stage.perform(exchange(stage.service, START))
+    stage.run_flow(exchange(stage.config, READ, deadline=SECONDS))
+    stage.run_flow(exchange(stage.config, START))
 
 
 def _watch(stage: Stage) -> None:
-    ending = stage.perform(watch(stage.service, READ, pace=Pace(10.0, 20.0), deadline=SECONDS, ride_out_all=True))
+    ending = stage.run_flow(
+        watch(stage.config, READ, pace=PollInterval(10.0, 20.0), deadline=SECONDS, retry_all_errors=True)
+    )
     event = json.loads(json.dumps(ending.as_dict()))
     assert Ending.from_dict(event).outcome is ending.outcome
 
 
 def _start(stage: Stage) -> None:
-    def conversation() -> Conversation[object]:
-        window = yield from snapshot(stage.service, START, deadline=SECONDS)
-        return (yield from submit(stage.service, START, window, deadline=SECONDS))
+    def flow() -> Flow[object]:
+        window = yield from snapshot(stage.config, START, deadline=SECONDS)
+        return (yield from submit(stage.config, START, window, deadline=SECONDS))
 
-    stage.perform(conversation())
+    stage.run_flow(flow())
 
 
 def _find(stage: Stage) -> None:
     since = stage.clock.time()
     request = Call(START.operation, {**START.params, "Source": new_source()})
-    stage.perform(find_submitted(stage.service, request, Window(since), deadline=SECONDS))
+    stage.run_flow(find_submitted(stage.config, request, Window(since), deadline=SECONDS))
 
 
 def _running(stage: Stage) -> None:
-    stage.perform(find_running(stage.service, START, deadline=SECONDS))
+    stage.run_flow(find_running(stage.config, START, deadline=SECONDS))
 
 
 def _vacancy(stage: Stage) -> None:
-    stage.perform(await_vacancy(stage.service, START, first_delay=10.0, deadline=SECONDS))
+    stage.run_flow(await_vacancy(stage.config, START, first_delay=10.0, deadline=SECONDS))
 
 
 CONVERSATIONS: tuple[Callable[[Stage], None], ...] = (_exchange, _watch, _start, _find, _running, _vacancy)

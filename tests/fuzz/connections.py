@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.credentials.uri import check_uri
 from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.flows.exchange import Signature
@@ -74,19 +74,19 @@ def check_text(text: str) -> None:
     assert text.isprintable(), repr(text)
 
 
-def check_service(service: Service) -> None:
+def check_service(config: ClientConfig) -> None:
     """Whatever a connection says, calls go over TLS or stay on this machine, and wait for a time that is sane."""
-    endpoint = service.endpoint
+    endpoint = config.endpoint
     name = urlsplit(endpoint.url).hostname or ""
     assert endpoint.scheme == "https" or is_loopback(name.strip("[]"))
     assert urlsplit(endpoint.url).netloc == endpoint.host
     assert urlsplit(endpoint.url).username is None
-    assert 0.1 <= service.connect_timeout <= 60
-    assert 0.1 <= service.read_timeout <= 120
-    assert 0.1 <= service.max_requests_per_second <= 100
-    assert service.site in ("china", "international")
-    assert service.credentials.account is not None
-    keys = service.credentials.ready()
+    assert 0.1 <= config.connect_timeout <= 60
+    assert 0.1 <= config.read_timeout <= 120
+    assert 0.1 <= config.max_requests_per_second <= 100
+    assert config.site in ("china", "international")
+    assert config.credentials.account is not None
+    keys = config.credentials.ready()
     if keys is None:
         return  # a service hands them out, and none is asked here
     signed = Signature("GetOnceTaskResultInfo", "2026-01-02T03:04:05Z", "nonce", keys).headers(

@@ -10,7 +10,7 @@ from typing import TypeVar
 import httpx
 
 from airflow_provider_aegis.emulator import Emulator
-from airflow_provider_aegis.emulator.errors import RefusalError
+from airflow_provider_aegis.emulator.errors import EmulatedError
 from tests.e2e import processes
 from tests.e2e.api import ApiError
 from tests.e2e.stack import AirflowStack
@@ -38,7 +38,7 @@ _SIGNALS = {
     What.EVICT: [(_SUPERVISOR, _TERM), (_TASK, _TERM), (_SUPERVISOR, _KILL), (_TASK, _KILL)],
 }
 
-Answer = TypeVar("Answer")
+Response = TypeVar("Response")
 
 
 class Deeds:
@@ -64,7 +64,7 @@ class Deeds:
                 self._signal(_SIGNALS[act.what])
             else:
                 patiently(lambda: self._as_user(act.what))
-        except (ApiError, RefusalError, ProcessLookupError) as problem:
+        except (ApiError, EmulatedError, ProcessLookupError) as problem:
             error = str(problem)
         process = last.process if last else 0
         self.done.append(Done(act.what, began, time.monotonic(), state, process, error))
@@ -106,13 +106,13 @@ class Deeds:
 
     def _start_theirs(self) -> str:
         """Start a scan as a colleague does in the console, past the faults, which are the task's."""
-        tasks = self._sas._center._tasks
+        tasks = self._sas._account._tasks
         task = tasks.start(task_type="VUL_CHECK_TASK", task_name=self._watch.case.name, param={}, source="console")
         assert task, "this many scans may run"
         return task.task_id
 
 
-def patiently(ask: Callable[[], Answer]) -> Answer:
+def patiently(ask: Callable[[], Response]) -> Response:
     """Ask the api-server, which may be dead for a while."""
     deadline = time.monotonic() + _PATIENCE
     while True:

@@ -63,7 +63,7 @@ FAULTS: dict[str, Happening] = {
     "cancels fail": _meet(CANCEL, DOWN, seconds=30),
     "no network for 5 s": lambda stage: stage.lose_network(5),
     "no network for 700 s": lambda stage: stage.lose_network(700),
-    "all well": lambda stage: stage.world.center.heal(),
+    "all well": lambda stage: stage.world.account.heal(),
 }
 SCANS: dict[str, Happening] = {
     "a colleague's scan": lambda stage: stage.colleague_starts(),

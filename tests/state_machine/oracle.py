@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowRuntimeError, Airflo
 from airflow_provider_aegis.client.errors import SecurityCenterError
 from airflow_provider_aegis.client.jobs.once_task import Phase, classify
 from airflow_provider_aegis.emulator.faults import Fault
-from airflow_provider_aegis.emulator.http import Reply, Request
+from airflow_provider_aegis.emulator.http import HttpResponse, Request
 from airflow_provider_aegis.emulator.operations import DESCRIBED_TYPES
 from airflow_provider_aegis.emulator.tasks import Task
 from airflow_provider_aegis.exceptions import OnceTaskDeadlineError
@@ -100,7 +100,7 @@ class Oracle:
             self.world.note(f"scan {started.task_id} begins")
             self._check_start(started, self._process_of(sender))
 
-    def answered(self, sender: Sender, request: Request, reply: Reply) -> None:
+    def answered(self, sender: Sender, request: Request, reply: HttpResponse) -> None:
         """Look at what a process learns."""
         payload = json.loads(reply.body) if reply.status == 200 and reply.body[:1] == b"{" else {}
         if request.action == START and (own := self.own.get(str(payload.get("TaskId")))):

@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.errors import ConflictError, NoAnswerError, SecurityCenterError, UnreachableError
 from airflow_provider_aegis.client.flows import exchange, rate_limit
-from airflow_provider_aegis.client.flows.exchange import Authenticate, Conversation, Reply, Send, Sleep
+from airflow_provider_aegis.client.flows.exchange import Authenticate, Flow, Reply, Send, Sleep
 from airflow_provider_aegis.client.jobs.once_task import generate_once_task, started_id
 from airflow_provider_aegis.client.protocol.endpoints import Endpoint
-from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.responses import Response
 from airflow_provider_aegis.client.transport import blocking
 from airflow_provider_aegis.emulator.http import Request
 from airflow_provider_aegis.hooks.aegis import AegisHook
@@ -40,28 +40,28 @@ TIMED = ("airflow_provider_aegis.operators.", "airflow_provider_aegis.triggers."
 @contextmanager
 def joined(world: World) -> Iterator[None]:
     """Join the provider to a world, with processes that remember nothing of another one."""
-    service = fakes.service(clock=world.clock, rng=random.Random(0), read_timeout=10.0)
+    config = fakes.config(clock=world.clock, rng=random.Random(0), read_timeout=10.0)
 
     class InProcess(BlockingInProcess):
-        def __init__(self, service: Service) -> None:
-            super().__init__(world, service)
+        def __init__(self, config: ClientConfig) -> None:
+            super().__init__(world, config)
 
     @asynccontextmanager
-    async def open_transport(service: Service) -> AsyncIterator[NonblockingInProcess]:
-        yield NonblockingInProcess(world, service)
+    async def open_transport(config: ClientConfig) -> AsyncIterator[NonblockingInProcess]:
+        yield NonblockingInProcess(world, config)
 
-    async def aget_service(hook: AegisHook) -> Service:
-        return service
+    async def aget_config(hook: AegisHook) -> ClientConfig:
+        return config
 
-    known: cached_property[Service] = cached_property(lambda hook: service)
-    known.__set_name__(AegisHook, "service")
+    known: cached_property[ClientConfig] = cached_property(lambda hook: config)
+    known.__set_name__(AegisHook, "config")
     exchange.clock_offsets.clear()
     exchange.seen_offsets.clear()
     rate_limit._limiters.clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("airflow.sdk.bases.operator.ExecutorSafeguard.test_mode", True)
-        patch.setattr(AegisHook, "service", known)
-        patch.setattr(AegisHook, "aget_service", aget_service)
+        patch.setattr(AegisHook, "config", known)
+        patch.setattr(AegisHook, "aget_config", aget_config)
         patch.setattr(blocking, "BlockingTransport", InProcess)
         patch.setattr(AegisTrigger, "_transport", SimpleNamespace(open_transport=open_transport))
         patch.setattr(scan, "threading", SimpleNamespace(Thread=ThreadInProcess))
@@ -80,10 +80,10 @@ def at_exit(do: Callable[..., Any], *args: Any) -> None:
 class BlockingInProcess:
     """Performs flows for a task's process."""
 
-    def __init__(self, world: World, service: Service) -> None:
-        self._world, self._service = world, service
+    def __init__(self, world: World, config: ClientConfig) -> None:
+        self._world, self._service = world, config
 
-    def perform(self, flow: Conversation[T]) -> T:
+    def run_flow(self, flow: Flow[T]) -> T:
         """Carry a flow through and return what it returns."""
         reply: Reply = None
         strand = Strand.current()
@@ -118,10 +118,10 @@ class BlockingInProcess:
 class NonblockingInProcess:
     """Performs flows for a trigger."""
 
-    def __init__(self, world: World, service: Service) -> None:
-        self._world, self._service = world, service
+    def __init__(self, world: World, config: ClientConfig) -> None:
+        self._world, self._service = world, config
 
-    async def perform(self, flow: Conversation[T]) -> T:
+    async def run_flow(self, flow: Flow[T]) -> T:
         """Carry a flow through and return what it returns."""
         reply: Reply = None
         loop = cast(WorldLoop, asyncio.get_running_loop())
@@ -158,14 +158,14 @@ def limit_of(send: Send) -> float:
     return min(send.read_timeout, send.seconds)
 
 
-def as_reply(came: Came) -> Answer | SecurityCenterError:
+def as_reply(came: Came) -> Response | SecurityCenterError:
     """Return what a transport makes of what came."""
     if isinstance(came, NoReply):
         return NoAnswerError(came.why) if came.sent else UnreachableError(came.why)
-    return Answer(came.status, {name.lower(): value for name, value in came.headers.items()}, came.body)
+    return Response(came.status, {name.lower(): value for name, value in came.headers.items()}, came.body)
 
 
-def carry_out(world: World, flow: Conversation[T]) -> T:
+def carry_out(world: World, flow: Flow[T]) -> T:
     """Let a colleague make a call on the spot."""
     reply: Reply = None
     try:
@@ -186,9 +186,9 @@ def start_elsewhere(world: World, task_type: str) -> str | None:
 
     :return: its id, ``None`` if the service refuses it.
     """
-    service = fakes.service(clock=world.clock, endpoint=Endpoint("https", "colleague.aliyuncs.com"))
+    config = fakes.config(clock=world.clock, endpoint=Endpoint("https", "colleague.aliyuncs.com"))
     request = generate_once_task(once_task_type=task_type)
     try:
-        return started_id(carry_out(world, exchange.exchange(service, request)))
+        return started_id(carry_out(world, exchange.exchange(config, request)))
     except ConflictError:
         return None

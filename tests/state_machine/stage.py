@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from airflow_provider_aegis.emulator.faults import Fault
-from airflow_provider_aegis.emulator.http import Reply, Request
+from airflow_provider_aegis.emulator.http import HttpResponse, Request
 from airflow_provider_aegis.emulator.tasks import Task
 from airflow_provider_aegis.operators.once_task import AegisOnceTaskOperator
 from tests.state_machine import seam
@@ -105,12 +105,12 @@ class Stage:
     def settle(self) -> None:
         """Let everything be well again, and look at what is left once all has come to rest."""
         self.world.note("all is well again")
-        self.world.center.heal()
+        self.world.account.heal()
         self.world.unreachable_until = min(self.world.unreachable_until, self.world.now)
         self.airflow.away_until = min(self.airflow.away_until, self.world.now)
         for scan in self.world.scans:
             if scan.task_id not in self.oracle.own and self.world.runs(scan):
-                self.world.center.finish(scan.task_id)
+                self.world.account.finish(scan.task_id)
         self._watched(lambda: self.world.run(2 * DAY, lambda: self.airflow.state in ("none", "success", "failed")))
         self.run(60.0)
         self._watched(self.oracle.check_leftovers)
@@ -119,7 +119,7 @@ class Stage:
         """Clear the task once all is well: nothing of what happened before may keep it from becoming green."""
         for own in (True, False):
             self.end_scans(own=own)
-        self.world.center.set(seconds=30.0)
+        self.world.account.set(seconds=30.0)
         self.airflow.clear()
         self.run(HEARTBEAT_TIMEOUT + 600)
         if self.airflow.state != "success":
@@ -150,12 +150,12 @@ class Stage:
         for scan in self.world.scans:
             if self.world.runs(scan) and (scan.task_id in self.oracle.own) is own:
                 self.world.note(f"scan {scan.task_id} ends with {outcome}")
-                self.world.center.finish(scan.task_id, outcome)
+                self.world.account.finish(scan.task_id, outcome)
 
     def inject(self, action: str, fault: Fault, *, times: int | None = None, seconds: float | None = None) -> None:
         """Let something go wrong with requests."""
         self.world.note(f"from now on {action} meets {fault.kind} {fault.code} (after: {fault.after})")
-        self.world.center.inject(action, fault.to_json(), times=times, seconds=seconds)
+        self.world.account.inject(action, fault.to_json(), times=times, seconds=seconds)
 
     def lose_start(self) -> None:
         """Lose the answer to the next start."""
@@ -176,7 +176,7 @@ class Stage:
         """Note it."""
         self.seen.add(f"{request.action} carried out")
 
-    def answered(self, sender: Sender, request: Request, reply: Reply) -> None:
+    def answered(self, sender: Sender, request: Request, reply: HttpResponse) -> None:
         """Note it."""
         self.seen.add(f"{request.action} answered")
 

@@ -13,12 +13,12 @@ both_checks = pytest.mark.parametrize("repeat_check", ["name", "off"])
 
 
 def requests(stage: Stage, action: str) -> int:
-    count: int = stage.world.center.state()["requests"].get(action, 0)
+    count: int = stage.world.account.state()["requests"].get(action, 0)
     return count
 
 
 def cancelled(stage: Stage) -> list[str]:
-    ids: list[str] = stage.world.center.state()["cancelled"]
+    ids: list[str] = stage.world.account.state()["cancelled"]
     return ids
 
 

@@ -71,7 +71,7 @@ def test_a_cancel_does_not_wait_for_what_throttles_reads() -> None:
         stage.airflow.mark("failed")
         stage.run(10)
         assert not stage.world.runs(stage.world.scans[0])
-        assert stage.world.center.state()["requests"][CANCEL] == 1
+        assert stage.world.account.state()["requests"][CANCEL] == 1
 
 
 @both_modes

@@ -1,4 +1,4 @@
-"""One clock, one Security Center, and everything that happens, in the order of its time. Nothing waits in real time.
+"""One clock, one Security Account, and everything that happens, in the order of its time. Nothing waits in real time.
 
 What a process wants done is a :class:`Pending`: it comes at its own time, and until then anything else can happen.
 """
@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-from airflow_provider_aegis.emulator.account import Center
+from airflow_provider_aegis.emulator.account import Account
 from airflow_provider_aegis.emulator.authentication import Key
 from airflow_provider_aegis.emulator.faults import NO_FAULT, Fault
-from airflow_provider_aegis.emulator.http import Received, Reply, Request
+from airflow_provider_aegis.emulator.http import HttpResponse, Received, Request
 from airflow_provider_aegis.emulator.settings import Settings, changed
 from airflow_provider_aegis.emulator.tasks import Task
 from tests.fakes import KEYS, FakeClock
@@ -65,7 +65,7 @@ class NoReply:
     sent: bool = True
 
 
-Came: TypeAlias = Reply | NoReply
+Came: TypeAlias = HttpResponse | NoReply
 
 
 class Sender(Protocol):
@@ -76,18 +76,18 @@ class Sender(Protocol):
 
 
 class Watcher(Protocol):
-    """Looks at what goes to Security Center and comes back."""
+    """Looks at what goes to Security Account and comes back."""
 
     def sent(self, sender: Sender, request: Request) -> None:
         """A request is on its way."""
 
     def carried_out(self, sender: Sender, request: Request, started: Task | None, fault: Fault) -> None:
-        """Security Center has dealt with it, in whatever way.
+        """Security Account has dealt with it, in whatever way.
 
         :param started: the scan that it started.
         """
 
-    def answered(self, sender: Sender, request: Request, reply: Reply) -> None:
+    def answered(self, sender: Sender, request: Request, reply: HttpResponse) -> None:
         """The answer has reached its sender."""
 
 
@@ -105,12 +105,12 @@ class World:
     """Everything that there is.
 
     :ivar history: what happened, for whoever reads a failure.
-    :ivar unreachable_until: before that no connection to Security Center comes about.
+    :ivar unreachable_until: before that no connection to Security Account comes about.
     """
 
     def __init__(self, **settings: Any) -> None:
         self.clock = FakeClock()
-        self.center = Center(
+        self.account = Account(
             keys={KEYS.access_key_id: Key(KEYS.access_key_secret.reveal())},
             settings=changed(Settings(requests_per_second=0), **settings),
             clock=self.clock,
@@ -128,13 +128,13 @@ class World:
 
     @property
     def settings(self) -> Settings:
-        """How Security Center behaves."""
-        return self.center._tasks.settings
+        """How Security Account behaves."""
+        return self.account._tasks.settings
 
     @property
     def scans(self) -> list[Task]:
         """All scans of the account, oldest first."""
-        return list(self.center._tasks._tasks.values())
+        return list(self.account._tasks._tasks.values())
 
     def runs(self, scan: Task) -> bool:
         """Whether a scan runs, whatever the service says of it."""
@@ -195,10 +195,10 @@ class World:
         self.after(ON_THE_WAY, lambda: self._arrive(request, sender, came))
         return came
 
-    def carry_out(self, request: Request) -> Reply:
+    def carry_out(self, request: Request) -> HttpResponse:
         """Carry out on the spot what a colleague asks for; no fault meets it."""
         line = Received(action=request.action, params={}, arrived=self.now, method="POST", access_key_id="")
-        return self.center.answer(request, line, NO_FAULT)
+        return self.account.answer(request, line, NO_FAULT)
 
     def _announce(self, request: Request, sender: Sender) -> None:
         for watcher in self.watchers:
@@ -207,12 +207,12 @@ class World:
     def _arrive(self, request: Request, sender: Sender, came: Pending[Came]) -> None:
         if not sender.alive:
             return
-        line, fault = self.center.arrive(request)
+        line, fault = self.account.arrive(request)
         before = 0.0 if fault.after else fault.delay
 
         def carry_out() -> None:
             known = len(self.scans)
-            reply = self.center.answer(request, line, fault)
+            reply = self.account.answer(request, line, fault)
             started = self.scans[-1] if len(self.scans) > known else None
             for watcher in self.watchers:
                 watcher.carried_out(sender, request, started, fault)
@@ -220,7 +220,7 @@ class World:
 
         self.after(before, carry_out)
 
-    def _deliver(self, request: Request, reply: Reply, sender: Sender, came: Pending[Came]) -> None:
+    def _deliver(self, request: Request, reply: HttpResponse, sender: Sender, came: Pending[Came]) -> None:
         if sender.alive and not came.done and not reply.hangup:
             for watcher in self.watchers:
                 watcher.answered(sender, request, reply)

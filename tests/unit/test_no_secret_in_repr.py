@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import airflow_provider_aegis
-from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.credentials.base import Fetched, StaticCredentials
 from airflow_provider_aegis.client.credentials.default_chain import _Profile
 from airflow_provider_aegis.client.credentials.refreshing import RefreshingCredentials, _Kept
@@ -22,13 +22,13 @@ from airflow_provider_aegis.client.credentials.sts import AssumeRole, AssumeRole
 from airflow_provider_aegis.client.credentials.uri import CredentialsUri
 from airflow_provider_aegis.client.flows.commands import Authenticate, Content, Fetch, Join, Mask, Send, Signature
 from airflow_provider_aegis.client.protocol.endpoints import Endpoint
-from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.responses import Response
 from airflow_provider_aegis.client.protocol.secret import Secret
 from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.client.transport.blocking import SignatureAuth
 from airflow_provider_aegis.client.transport.proxy import Proxy
 from airflow_provider_aegis.emulator import Emulator, Key
-from airflow_provider_aegis.emulator.authentication import Claim, _Held
+from airflow_provider_aegis.emulator.authentication import Authorization, _Held
 from airflow_provider_aegis.emulator.http import Request
 from airflow_provider_aegis.hooks.aegis import AegisHook
 from airflow_provider_aegis.operators.once_task import AegisOnceTaskOperator
@@ -43,13 +43,13 @@ SOURCE = AssumeRole(base=StaticCredentials(KEYS), role_arn=ROLE, external_id=SEC
 SIGNATURE = Signature("Action", "2026-01-02T03:04:05Z", "nonce", KEYS)
 HEADERS = SIGNATURE.headers(method="POST", host="h", path="/", query="")
 REQUEST = Request(method="POST", headers=HEADERS)
-SERVICE = Service(endpoint=Endpoint("https", "h"), credentials=StaticCredentials(KEYS))
+SERVICE = ClientConfig(endpoint=Endpoint("https", "h"), credentials=StaticCredentials(KEYS))
 FETCH = Fetch()
 FETCH.done.set_result(KEYS)
 HOLDERS: list[object] = [
     Secret(SECRET),
     KEYS,
-    Answer(200, HEADERS, SECRET.encode()),
+    Response(200, HEADERS, SECRET.encode()),
     StaticCredentials(KEYS),
     Fetched(KEYS),
     _Kept(KEYS, 0, 0),
@@ -70,7 +70,7 @@ HOLDERS: list[object] = [
     SERVICE,
     Key(SECRET, token=TOKEN),
     _Held(Key(SECRET, token=TOKEN), None),
-    Claim("key-id", frozenset(), HEADERS["authorization"][-64:]),
+    Authorization("key-id", frozenset(), HEADERS["authorization"][-64:]),
     REQUEST,
     Emulator(keys={"key-id": Key(SECRET, token=TOKEN)}),
 ]
@@ -122,7 +122,7 @@ def _connection(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_connection")
 def test_the_hook_and_what_it_reads_show_no_secret() -> None:
     hook = AegisHook()
-    shown = f"{hook!r} {hook} {hook.service!r} {vars(hook)!r}"
+    shown = f"{hook!r} {hook} {hook.config!r} {vars(hook)!r}"
     assert "key-id" in shown
     assert SECRET not in shown
     assert TOKEN not in shown
@@ -135,7 +135,7 @@ def test_tasks_and_their_triggers_show_no_secret() -> None:
     sensor = AegisOnceTaskSensor(task_id="wait", once_task_id="id", **scan)
     triggers = operator._trigger(Submission("", "", once_task_id="id"), 1.0), sensor._trigger(1.0)
     for task in (operator, sensor):
-        assert task.hook.service.credentials.ready() == KEYS
+        assert task.hook.config.credentials.ready() == KEYS
         shown = f"{task!r} {task} {vars(task)!r}"
         assert SECRET not in shown
         assert TOKEN not in shown
@@ -175,7 +175,7 @@ def test_a_connection_that_is_refused_shows_no_secret(
     known = {"conn_type": "aegis", "login": "key-id", "password": SECRET, "extra": {"region": "cn-hangzhou"}} | broken
     monkeypatch.setenv("AIRFLOW_CONN_AEGIS_DEFAULT", json.dumps(known))
     with pytest.raises(ValueError) as caught:
-        asyncio.run(AegisHook().aget_service()) if nonblocking else AegisHook().call("DescribeVulList")
+        asyncio.run(AegisHook().aget_config()) if nonblocking else AegisHook().call("DescribeVulList")
     shown = captured(caught.value)
     assert "aegis_default" in shown
     assert TOKEN not in shown

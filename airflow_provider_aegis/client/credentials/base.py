@@ -19,11 +19,11 @@ from airflow_provider_aegis.client.errors import (
     UntrustedEndpointError,
     error_class,
 )
-from airflow_provider_aegis.client.flows.commands import Authenticate, Conversation, Reply, Send
+from airflow_provider_aegis.client.flows.commands import Authenticate, Flow, Reply, Send
 from airflow_provider_aegis.client.protocol.endpoints import parse_host
 from airflow_provider_aegis.client.protocol.operations import Call, Operation
 from airflow_provider_aegis.client.protocol.redaction import without
-from airflow_provider_aegis.client.protocol.responses import Answer, read_answer
+from airflow_provider_aegis.client.protocol.responses import Response, read_response
 from airflow_provider_aegis.client.protocol.secret import Secret
 from airflow_provider_aegis.client.protocol.signing import Credentials
 
@@ -63,7 +63,7 @@ class CredentialsProvider(Protocol):
         """
         ...
 
-    def get(self, refused: Credentials | None = None) -> Conversation[Credentials]:
+    def get(self, refused: Credentials | None = None) -> Flow[Credentials]:
         """Return credentials, fetched if need be.
 
         :param refused: credentials of which the service said that they have expired; they are not handed out again.
@@ -92,7 +92,7 @@ class Source(Protocol):
         """What stays the same when the credentials change."""
         ...
 
-    def fetch(self, clock: Clock) -> Conversation[Fetched]:
+    def fetch(self, clock: Clock) -> Flow[Fetched]:
         """Ask for credentials.
 
         :raises SecurityCenterError: if there are none.
@@ -129,19 +129,19 @@ class StaticCredentials:
             raise ConfigurationError(f"{wrong}.")
         return self.credentials
 
-    def get(self, refused: Credentials | None = None) -> Conversation[Credentials]:
+    def get(self, refused: Credentials | None = None) -> Flow[Credentials]:
         """Return the credentials as they are."""
         return self.ready(refused)
         yield
 
-    def fetch(self, clock: Clock) -> Conversation[Fetched]:  # noqa: ARG002  (they do not say when they expire)
+    def fetch(self, clock: Clock) -> Flow[Fetched]:  # noqa: ARG002  (they do not say when they expire)
         """Return the credentials as they are."""
         return Fetched(self.ready())
         yield
 
 
-def authenticate(refused: Credentials | None = None) -> Conversation[Credentials]:
-    """Return credentials of the service that the conversation is performed for.
+def authenticate(refused: Credentials | None = None) -> Flow[Credentials]:
+    """Return credentials of the service that the flow is performed for.
 
     :raises SecurityCenterError: if there are none.
     """
@@ -233,10 +233,10 @@ def text_from(reply: Reply, action: str) -> str:
 def _read_credentials(
     reply: Reply, action: str, secrets: Collection[Secret], inside: str
 ) -> Fetched | SecurityCenterError | ConfigurationError:
-    if not isinstance(reply, Answer):
+    if not isinstance(reply, Response):
         return _explained(reply, action, secrets)
     try:
-        payload = read_answer(reply, Call(Operation(action, reads=True, repeatable=True)), secrets=secrets)
+        payload = read_response(reply, Call(Operation(action, reads=True, repeatable=True)), secrets=secrets)
     except SecurityCenterError as error:
         return _explained(error, action, secrets)
     found = payload.get(inside) if inside else payload
@@ -257,7 +257,7 @@ def _read_credentials(
 
 
 def _read_text(reply: Reply, action: str) -> str | SecurityCenterError | ConfigurationError:
-    if not isinstance(reply, Answer):
+    if not isinstance(reply, Response):
         return _explained(reply, action, ())
     text = reply.body.decode("utf-8", "replace").strip()
     if reply.status == 200 and not (wrong := what_is_wrong(text)):

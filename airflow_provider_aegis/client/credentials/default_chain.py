@@ -30,7 +30,7 @@ from airflow_provider_aegis.client.errors import (
     SecurityCenterError,
     UnreachableError,
 )
-from airflow_provider_aegis.client.flows.commands import Content, Conversation, ReadFile
+from airflow_provider_aegis.client.flows.commands import Content, Flow, ReadFile
 from airflow_provider_aegis.client.protocol.signing import Credentials
 
 ACTION = "default chain"
@@ -53,7 +53,7 @@ class DefaultChain:
         """The same for all: which account it is shows only when the credentials are used."""
         return "default"
 
-    def fetch(self, clock: Clock) -> Conversation[Fetched]:
+    def fetch(self, clock: Clock) -> Flow[Fetched]:
         """Look in one place after another."""
         source = _environment() or (yield from _files())
         if source:
@@ -89,7 +89,7 @@ def _environment() -> Source | None:
     )
 
 
-def _files() -> Conversation[Source | None]:
+def _files() -> Flow[Source | None]:
     """Look into the files of the command line tool and of the vendor's libraries."""
     own = os.environ.get("ALIBABA_CLOUD_CREDENTIALS_FILE") or "~/.alibabacloud/credentials.ini"
     disabled = os.environ.get("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "").lower() == "true"

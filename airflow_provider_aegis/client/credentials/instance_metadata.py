@@ -16,7 +16,7 @@ from airflow_provider_aegis.client.credentials.base import (
     text_from,
 )
 from airflow_provider_aegis.client.errors import AuthenticationError, ConfigurationError, SecurityCenterError
-from airflow_provider_aegis.client.flows.commands import Conversation, Mask, Reply, Send
+from airflow_provider_aegis.client.flows.commands import Flow, Mask, Reply, Send
 from airflow_provider_aegis.client.protocol.secret import Secret
 
 ADDRESS = "http://100.100.100.200/"
@@ -41,7 +41,7 @@ class InstanceMetadata:
         """The role, as far as it is known."""
         return f"ecs_ram_role {self.role_name or ''}".rstrip()
 
-    def fetch(self, clock: Clock) -> Conversation[Fetched]:  # noqa: ARG002  (the request is not dated)
+    def fetch(self, clock: Clock) -> Flow[Fetched]:  # noqa: ARG002  (the request is not dated)
         """Ask for a token, and with it for the credentials.
 
         :raises ConfigurationError: if the environment forbids to ask.
@@ -50,7 +50,7 @@ class InstanceMetadata:
             raise ConfigurationError("ALIBABA_CLOUD_ECS_METADATA_DISABLED forbids to ask the instance metadata.")
         return (yield from self.fetch_with((yield token_request())))
 
-    def fetch_with(self, token: Reply) -> Conversation[Fetched]:
+    def fetch_with(self, token: Reply) -> Flow[Fetched]:
         """Ask for the credentials.
 
         :param token: what came of :func:`token_request`.

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from airflow_provider_aegis.client.credentials.base import Clock, Source, secrets_of
 from airflow_provider_aegis.client.errors import ClockError, ConfigurationError, ExpiredTokenError, SecurityCenterError
-from airflow_provider_aegis.client.flows.commands import Conversation, Fetch, Join, Mask
+from airflow_provider_aegis.client.flows.commands import Fetch, Flow, Join, Mask
 from airflow_provider_aegis.client.protocol.signing import Credentials
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class RefreshingCredentials:
         fresh = kept and kept.credentials != self._refused and self._clock.monotonic() < kept.fresh_until
         return kept.credentials if kept and fresh else None
 
-    def get(self, refused: Credentials | None = None) -> Conversation[Credentials]:
+    def get(self, refused: Credentials | None = None) -> Flow[Credentials]:
         """Return credentials that are good for a while.
 
         :param refused: credentials of which the service said that they have expired; nobody gets them any more.
@@ -94,7 +94,7 @@ class RefreshingCredentials:
                 return (yield from self._fetch(mine))
         return credentials
 
-    def _fetch(self, fetch: Fetch) -> Conversation[Credentials]:
+    def _fetch(self, fetch: Fetch) -> Flow[Credentials]:
         """Fetch, and give those that joined what came of it."""
         outcome: Credentials | Exception | None = None
         try:
@@ -111,7 +111,7 @@ class RefreshingCredentials:
                 del self._under_way[""]
             fetch.done.set_result(outcome)
 
-    def _obtain(self) -> Conversation[Credentials]:
+    def _obtain(self) -> Flow[Credentials]:
         now = self._clock.monotonic()  # before the request: the credentials' life began after it
         fetched = yield from self._source.fetch(self._clock)
         credentials = fetched.credentials

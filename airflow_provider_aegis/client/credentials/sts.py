@@ -19,7 +19,7 @@ from airflow_provider_aegis.client.credentials.base import (
     what_is_wrong,
 )
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.client.flows.commands import Content, Conversation, Mask, ReadFile, Reply, Send, Signature
+from airflow_provider_aegis.client.flows.commands import Content, Flow, Mask, ReadFile, Reply, Send, Signature
 from airflow_provider_aegis.client.protocol.endpoints import check_region
 from airflow_provider_aegis.client.protocol.secret import Secret
 from airflow_provider_aegis.client.protocol.signing import Credentials, canonical_query, flatten, iso_date
@@ -77,7 +77,7 @@ class AssumeRole(Role):
     base: Source
     external_id: str | None = field(default=None, repr=False)
 
-    def fetch(self, clock: Clock) -> Conversation[Fetched]:
+    def fetch(self, clock: Clock) -> Flow[Fetched]:
         """Ask STS, signed as the vendor's own client does: version 3 of the signature, parameters in the query."""
         base = (yield from self.base.fetch(clock)).credentials
         yield Mask(secrets_of(base))
@@ -102,7 +102,7 @@ class AssumeRoleWithOIDC(Role):
     oidc_token_file: str
     file_named: str = "extra 'oidc_token_file'"
 
-    def fetch(self, clock: Clock) -> Conversation[Fetched]:
+    def fetch(self, clock: Clock) -> Flow[Fetched]:
         """Ask STS, unsigned, with the token in the body: proxies and servers log queries."""
         token = self._token((yield ReadFile(self.oidc_token_file, MAX_TOKEN_BYTES)))
         if isinstance(token, str):

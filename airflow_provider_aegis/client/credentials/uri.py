@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from airflow_provider_aegis.client.credentials.base import Clock, Fetched, credentials_from, request, secrets_of
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.client.flows.commands import Conversation
+from airflow_provider_aegis.client.flows.commands import Flow
 from airflow_provider_aegis.client.protocol.endpoints import is_loopback
 from airflow_provider_aegis.client.protocol.secret import Secret
 
@@ -29,7 +29,7 @@ class CredentialsUri:
         """The address."""
         return f"credentials_uri {self.uri}"
 
-    def fetch(self, clock: Clock) -> Conversation[Fetched]:  # noqa: ARG002  (the request is not dated)
+    def fetch(self, clock: Clock) -> Flow[Fetched]:  # noqa: ARG002  (the request is not dated)
         """Ask, never through a proxy."""
         reply = yield request(self.uri, direct=True)
         return credentials_from(reply, ACTION, self._secrets())

@@ -1,4 +1,4 @@
-"""What a conversation wants done. The drivers in ``transport`` do it, and send back what came of it."""
+"""What a flow wants done. The drivers in ``transport`` do it, and send back what came of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TypeAlias, TypeVar
 
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
 from airflow_provider_aegis.client.protocol.operations import VERSION
-from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.responses import Response
 from airflow_provider_aegis.client.protocol.secret import Secret
 from airflow_provider_aegis.client.protocol.signing import Credentials, signed_headers
 
@@ -153,12 +153,12 @@ class Join:
 
 T = TypeVar("T")
 Command: TypeAlias = Send | Sleep | Authenticate | ReadFile | Mask | Join
-Reply: TypeAlias = Answer | Credentials | SecurityCenterError | ConfigurationError | Content | OSError | None
-Conversation: TypeAlias = Generator[Command, Reply, T]
+Reply: TypeAlias = Response | Credentials | SecurityCenterError | ConfigurationError | Content | OSError | None
+Flow: TypeAlias = Generator[Command, Reply, T]
 
 
-def bounded(conversation: Conversation[T], seconds: float, now: Callable[[], float]) -> Conversation[T]:
-    """Perform a conversation whose requests and joins take no longer than that in all.
+def bounded(flow: Flow[T], seconds: float, now: Callable[[], float]) -> Flow[T]:
+    """Perform a flow whose requests and joins take no longer than that in all.
 
     :param now: monotonic seconds.
     """
@@ -166,7 +166,7 @@ def bounded(conversation: Conversation[T], seconds: float, now: Callable[[], flo
     reply: Reply = None
     try:
         while True:
-            command = conversation.send(reply)
+            command = flow.send(reply)
             left = max(0.1, until - now())
             if isinstance(command, Send):
                 connect, read = min(command.connect_timeout, left), min(command.read_timeout, left)
@@ -178,4 +178,4 @@ def bounded(conversation: Conversation[T], seconds: float, now: Callable[[], flo
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
     finally:
-        conversation.close()
+        flow.close()

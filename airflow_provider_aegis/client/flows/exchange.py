@@ -1,7 +1,7 @@
-"""One call as a conversation: sign, send, judge the answer, wait, again. It does no I/O itself.
+"""One call as a flow: sign, send, judge the answer, wait, again. It does no I/O itself.
 
-A conversation is a generator. It yields what it wants done and is sent what came of it; the drivers in ``transport``
-perform the same conversation with blocking and with asynchronous means.
+A flow is a generator. It yields what it wants done and is sent what came of it; the drivers in ``transport``
+perform the same flow with blocking and with asynchronous means.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
 
-from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.errors import (
     ClockError,
     DeadlineExceededError,
@@ -24,14 +24,14 @@ from airflow_provider_aegis.client.errors import (
 )
 from airflow_provider_aegis.client.flows.commands import Authenticate as Authenticate
 from airflow_provider_aegis.client.flows.commands import Command as Command
-from airflow_provider_aegis.client.flows.commands import Conversation as Conversation
+from airflow_provider_aegis.client.flows.commands import Flow as Flow
 from airflow_provider_aegis.client.flows.commands import Reply as Reply
 from airflow_provider_aegis.client.flows.commands import Send as Send
 from airflow_provider_aegis.client.flows.commands import Signature as Signature
 from airflow_provider_aegis.client.flows.commands import Sleep as Sleep
 from airflow_provider_aegis.client.flows.rate_limit import Priority, RateLimiter, Turn, limiter_of
 from airflow_provider_aegis.client.protocol.operations import Call
-from airflow_provider_aegis.client.protocol.responses import Answer, read_answer
+from airflow_provider_aegis.client.protocol.responses import Response, read_response
 from airflow_provider_aegis.client.protocol.signing import Credentials, iso_date
 
 MAX_ATTEMPTS = 5
@@ -49,8 +49,8 @@ seen_offsets: dict[str, float] = {}
 
 
 def exchange(
-    service: Service, call: Call, *, deadline: float | None = None, priority: Priority = Priority.CALL
-) -> Conversation[dict[str, Any]]:
+    config: ClientConfig, call: Call, *, deadline: float | None = None, priority: Priority = Priority.CALL
+) -> Flow[dict[str, Any]]:
     """Make one call and return the answer's payload.
 
     :param deadline: monotonic seconds of the service's clock after which nothing is tried any more.
@@ -59,21 +59,21 @@ def exchange(
     :raises SecurityCenterError: as the answer says. A write of which it is open whether it arrived is not sent again
         and raises :class:`OutcomeUnknownError`.
     """
-    url = f"{service.endpoint.url}?{call.query}" if call.query else service.endpoint.url
+    url = f"{config.endpoint.url}?{call.query}" if call.query else config.endpoint.url
     attempts = _Attempts()
     error: SecurityCenterError | None = None
     credentials: Credentials | None = None
-    limiter = limiter_of(service)
+    limiter = limiter_of(config)
     turn = limiter.turn(Priority.URGENT if call.operation.urgent else priority)
     while True:
         refused = credentials if isinstance(error, ExpiredTokenError) else None
-        credentials = yield from _authenticate(service, call, refused, attempts, deadline)
-        yield from _await_turn(service, limiter, turn, deadline, error, call)
-        reply = yield _send(service, call, url, credentials, deadline)
+        credentials = yield from _authenticate(config, call, refused, attempts, deadline)
+        yield from _await_turn(config, limiter, turn, deadline, error, call)
+        reply = yield _send(config, call, url, credentials, deadline)
         attempts.number += 1
-        offset = _offset(service, reply)
+        offset = _offset(config, reply)
         if offset is not None:
-            seen_offsets[service.endpoint.host] = offset
+            seen_offsets[config.endpoint.host] = offset
         try:
             payload = _payload(reply, call, credentials)
         except SecurityCenterError as caught:
@@ -83,7 +83,7 @@ def exchange(
             return payload
         if isinstance(error, ThrottledError):
             limiter.throttled(min(error.retry_after or 0, LONGEST_RETRY_AFTER), call.operation.name)
-        delay = _next_delay(service, call, error, attempts, offset, deadline)
+        delay = _next_delay(config, call, error, attempts, offset, deadline)
         if delay > 0:
             yield Sleep(delay)
 
@@ -98,56 +98,56 @@ class _Attempts:
 
 
 def _authenticate(
-    service: Service, call: Call, refused: Credentials | None, attempts: _Attempts, deadline: float | None
-) -> Conversation[Credentials]:
+    config: ClientConfig, call: Call, refused: Credentials | None, attempts: _Attempts, deadline: float | None
+) -> Flow[Credentials]:
     """Ask for credentials, and again while there are none for now: nothing has been sent yet."""
     while True:
-        reply = yield Authenticate(refused, _left(service, deadline))
+        reply = yield Authenticate(refused, _left(config, deadline))
         if isinstance(reply, Credentials):
             return reply
         assert isinstance(reply, SecurityCenterError)
         attempts.number += 1
         if attempts.number >= MAX_ATTEMPTS or not reply.transient:
             raise reply
-        delay = _back_off(service, reply, attempts.number)
-        _check_time(service, delay, deadline, reply, call)
+        delay = _back_off(config, reply, attempts.number)
+        _check_time(config, delay, deadline, reply, call)
         yield Sleep(delay)
 
 
 def _await_turn(
-    service: Service,
+    config: ClientConfig,
     limiter: RateLimiter,
     turn: Turn,
     deadline: float | None,
     error: SecurityCenterError | None,
     call: Call,
-) -> Conversation[None]:
+) -> Flow[None]:
     """Wait until the rate limiter lets a request go."""
-    _check_time(service, 0.0, deadline, error, call)
+    _check_time(config, 0.0, deadline, error, call)
     try:
         while wait := limiter.reserve(turn, call.operation.name):
-            late = deadline is not None and service.clock.monotonic() + wait >= deadline
+            late = deadline is not None and config.clock.monotonic() + wait >= deadline
             if late and turn[0] is Priority.URGENT:
                 return  # the service may refuse it; to wait is to give up
-            _check_time(service, wait, deadline, error, call)
+            _check_time(config, wait, deadline, error, call)
             yield Sleep(limiter.nap(wait))
     finally:
         limiter.leave(turn)
 
 
-def _left(service: Service, deadline: float | None) -> float:
+def _left(config: ClientConfig, deadline: float | None) -> float:
     """Return the seconds until the deadline; a request is given a moment even if it has passed."""
-    return float("inf") if deadline is None else max(0.1, deadline - service.clock.monotonic())
+    return float("inf") if deadline is None else max(0.1, deadline - config.clock.monotonic())
 
 
-def _send(service: Service, call: Call, url: str, credentials: Credentials, deadline: float | None) -> Send:
-    left = _left(service, deadline)
-    now = service.clock.time() + clock_offsets.get(service.endpoint.host, 0.0)
+def _send(config: ClientConfig, call: Call, url: str, credentials: Credentials, deadline: float | None) -> Send:
+    left = _left(config, deadline)
+    now = config.clock.time() + clock_offsets.get(config.endpoint.host, 0.0)
     return Send(
         url,
         Signature(call.operation.name, iso_date(int(now)), uuid.uuid4().hex, credentials),
-        connect_timeout=min(service.connect_timeout, left),
-        read_timeout=min(service.read_timeout, left),
+        connect_timeout=min(config.connect_timeout, left),
+        read_timeout=min(config.read_timeout, left),
         seconds=left,
         method=call.method,
         headers={"content-type": call.content_type} if call.content_type else {},
@@ -159,12 +159,12 @@ def _payload(reply: Reply, call: Call, credentials: Credentials) -> dict[str, An
     if isinstance(reply, SecurityCenterError):
         reply.action = reply.action or call.operation.name
         raise reply
-    assert isinstance(reply, Answer)
-    return read_answer(reply, call, secrets=(credentials.access_key_secret, credentials.security_token))
+    assert isinstance(reply, Response)
+    return read_response(reply, call, secrets=(credentials.access_key_secret, credentials.security_token))
 
 
 def _next_delay(
-    service: Service,
+    config: ClientConfig,
     call: Call,
     error: SecurityCenterError,
     attempts: _Attempts,
@@ -177,7 +177,7 @@ def _next_delay(
     """
     last = attempts.number >= MAX_ATTEMPTS
     if isinstance(error, ClockError) and not (last or attempts.corrected or offset is None):
-        clock_offsets[service.endpoint.host] = offset
+        clock_offsets[config.endpoint.host] = offset
         attempts.corrected = True
         return 0.0
     if isinstance(error, ExpiredTokenError) and not (last or attempts.refreshed):
@@ -194,22 +194,22 @@ def _next_delay(
         ) from error
     if last or not error.transient:
         raise error
-    delay = _back_off(service, error, attempts.number)
+    delay = _back_off(config, error, attempts.number)
     if deadline is None and delay > LONGEST_RETRY_AFTER:
         raise error
-    _check_time(service, delay, deadline, error, call)
+    _check_time(config, delay, deadline, error, call)
     return delay
 
 
-def server_time(service: Service) -> float:
+def server_time(config: ClientConfig) -> float:
     """The endpoint's time as its last answer told it, UNIX epoch seconds; our own before there was one."""
-    return service.clock.time() + seen_offsets.get(service.endpoint.host, 0.0)
+    return config.clock.time() + seen_offsets.get(config.endpoint.host, 0.0)
 
 
-def _offset(service: Service, reply: Reply) -> float | None:
+def _offset(config: ClientConfig, reply: Reply) -> float | None:
     """How far the endpoint's clock is ahead of ours, if the answer tells."""
-    theirs = _seconds(reply.headers.get("date", "")) if isinstance(reply, Answer) else None
-    if theirs is None or abs(offset := theirs - service.clock.time()) >= LARGEST_OFFSET:
+    theirs = _seconds(reply.headers.get("date", "")) if isinstance(reply, Response) else None
+    if theirs is None or abs(offset := theirs - config.clock.time()) >= LARGEST_OFFSET:
         return None
     return offset
 
@@ -223,18 +223,18 @@ def _seconds(date: str) -> float | None:
         return None
 
 
-def _back_off(service: Service, error: SecurityCenterError, attempt: int) -> float:
+def _back_off(config: ClientConfig, error: SecurityCenterError, attempt: int) -> float:
     """What the service asked for, else full jitter: anything up to a bound that doubles with every attempt."""
     if isinstance(error, ThrottledError) and error.retry_after:
         return error.retry_after
-    return service.rng.uniform(0, min(LONGEST_BACKOFF, FIRST_BACKOFF * 2**attempt))
+    return config.rng.uniform(0, min(LONGEST_BACKOFF, FIRST_BACKOFF * 2**attempt))
 
 
 def _check_time(
-    service: Service, wait: float, deadline: float | None, error: SecurityCenterError | None, call: Call
+    config: ClientConfig, wait: float, deadline: float | None, error: SecurityCenterError | None, call: Call
 ) -> None:
     """Raise if the deadline passes before a wait of so many seconds is over."""
-    if deadline is None or service.clock.monotonic() + wait < deadline:
+    if deadline is None or config.clock.monotonic() + wait < deadline:
         return
     raise error or DeadlineExceededError(
         "the deadline passes before it is this request's turn", action=call.operation.name

@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.errors import (
     InvalidRequestError,
     OutcomeUnknownError,
     PermissionDeniedError,
     SecurityCenterError,
 )
-from airflow_provider_aegis.client.flows.exchange import Conversation, Sleep, exchange
+from airflow_provider_aegis.client.flows.exchange import Flow, Sleep, exchange
 from airflow_provider_aegis.client.jobs.once_task import (
     OnceTaskResult,
     Phase,
@@ -93,8 +93,8 @@ def new_source() -> str:
 
 
 def find_submitted(
-    service: Service, request: Call, window: Window, *, deadline: float | None
-) -> Conversation[Submitted | None]:
+    config: ClientConfig, request: Call, window: Window, *, deadline: float | None
+) -> Flow[Submitted | None]:
     """Search for the task of a start without an answer.
 
     :param request: the GenerateOnceTask call.
@@ -105,39 +105,37 @@ def find_submitted(
     try:
         source = str(request.params.get("Source") or "")
         if source.startswith(SOURCE_PREFIX):
-            found = yield from _find_by_source(service, request, source, deadline)
+            found = yield from _find_by_source(config, request, source, deadline)
             if found is not UNDECIDED:
                 return found
-        return (yield from _find_by_time(service, request, window, deadline))
+        return (yield from _find_by_time(config, request, window, deadline))
     except OutcomeUnknownError:
         raise
     except SecurityCenterError as error:
         raise _unclear(request, f"the service could not be asked: {error}", error.request_id) from error
 
 
-def _find_by_source(
-    service: Service, request: Call, source: str, deadline: float | None
-) -> Conversation[Submitted | None]:
+def _find_by_source(config: ClientConfig, request: Call, source: str, deadline: float | None) -> Flow[Submitted | None]:
     """Search by the source; :data:`UNDECIDED` if the service does not filter by it."""
     for pause in SEARCH_PAUSES_SECONDS:
         if pause:
             yield Sleep(pause)
         try:
-            last = yield from retry_all(service, last_of_kind(request, source=source), deadline)
+            last = yield from retry_all(config, last_of_kind(request, source=source), deadline)
         except InvalidRequestError as error:
             log.debug("The service refuses this Source. %s", error)
             return UNDECIDED
         if not _names_a_task(last):
             continue
-        records = yield from _records_of(service, request, deadline, Source=source)
+        records = yield from _records_of(config, request, deadline, Source=source)
         own = [record for record in records if record.get("Source") == source]
         if ids := [task_id_of(record.get("TaskId")) for record in own]:
             return Submitted(ids[0], found=True)  # the service lists the newest first
-        unused = yield from retry_all(service, last_of_kind(request, source=new_source()), deadline)
+        unused = yield from retry_all(config, last_of_kind(request, source=new_source()), deadline)
         if _names_a_task(unused):
             log.warning("Security Center does not filter by Source; the scan is searched by its time.")
             return UNDECIDED
-        ids = yield from _candidates(service, request, _moment(last), last, deadline)
+        ids = yield from _candidates(config, request, _moment(last), last, deadline)
         if len(ids) == 1:
             return Submitted(ids[0], found=True)
         raise _unclear(request, "the service knows the scan but not its id", OnceTaskResult(last).request_id)
@@ -145,18 +143,18 @@ def _find_by_source(
 
 
 def _find_by_time(
-    service: Service, request: Call, window: Window, deadline: float | None
-) -> Conversation[Submitted | None]:
+    config: ClientConfig, request: Call, window: Window, deadline: float | None
+) -> Flow[Submitted | None]:
     unclear: str | None = None
     for pause in SEARCH_PAUSES_SECONDS:
         if pause:
             yield Sleep(pause)
-        payload = yield from retry_all(service, last_of_kind(request), deadline)
+        payload = yield from retry_all(config, last_of_kind(request), deadline)
         began_in_it = window.holds(began_at(payload))
         unclear = None
         if began_in_it is False:
             continue
-        ids = yield from _candidates(service, request, window, payload if began_in_it else {}, deadline)
+        ids = yield from _candidates(config, request, window, payload if began_in_it else {}, deadline)
         if len(ids) == 1:
             return Submitted(ids[0], ours=False, found=True)
         last = OnceTaskResult(payload)
@@ -176,14 +174,14 @@ def _unclear(request: Call, why: str, request_id: str) -> OutcomeUnknownError:
     )
 
 
-def retry_all(service: Service, call: Call, deadline: float | None) -> Conversation[dict[str, Any]]:
+def retry_all(config: ClientConfig, call: Call, deadline: float | None) -> Flow[dict[str, Any]]:
     """Make a call, and make it again while the service is down or throttles, until the deadline."""
     reported = False
     while True:
         try:
-            return (yield from exchange(service, call, deadline=deadline))
+            return (yield from exchange(config, call, deadline=deadline))
         except SecurityCenterError as error:
-            late = deadline is None or service.clock.monotonic() + RETRY_PAUSE_SECONDS >= deadline
+            late = deadline is None or config.clock.monotonic() + RETRY_PAUSE_SECONDS >= deadline
             if late or not error.transient:
                 raise
             level = logging.DEBUG if reported else logging.WARNING
@@ -192,12 +190,12 @@ def retry_all(service: Service, call: Call, deadline: float | None) -> Conversat
         yield Sleep(RETRY_PAUSE_SECONDS)
 
 
-def find_running(service: Service, request: Call, *, deadline: float | None) -> Conversation[str | None]:
+def find_running(config: ClientConfig, request: Call, *, deadline: float | None) -> Flow[str | None]:
     """Return the id of the last task of the same type and name if it runs, so that it stands in the way of a start."""
-    last = yield from retry_all(service, last_of_kind(request), deadline)
+    last = yield from retry_all(config, last_of_kind(request), deadline)
     if OnceTaskResult(last).phase not in (*NOT_OVER, Phase.MISSING) or not _names_a_task(last):
         return None
-    ids = yield from _candidates(service, request, _moment(last), last, deadline, phases=NOT_OVER)
+    ids = yield from _candidates(config, request, _moment(last), last, deadline, phases=NOT_OVER)
     return ids[0] if len(ids) == 1 else None
 
 
@@ -238,32 +236,32 @@ def _moment(last: Mapping[str, Any]) -> Window:
 
 
 def _candidates(
-    service: Service,
+    config: ClientConfig,
     request: Call,
     window: Window,
     last: Mapping[str, Any],
     deadline: float | None,
     phases: tuple[Phase, ...] = tuple(set(Phase) - {Phase.MISSING}),
-) -> Conversation[list[str]]:
+) -> Flow[list[str]]:
     """Ids of tasks that began in the window and that the service knows, in one of some phases, by that id."""
-    known = yield from _verified(service, request, [task_id_of(last.get("TaskId"))], deadline, phases)
+    known = yield from _verified(config, request, [task_id_of(last.get("TaskId"))], deadline, phases)
     since = int((window.since - TIME_TOLERANCE_SECONDS) * 1000)
     for read, time_name in ((_records_of, "TaskStartTime"), (_unfinished, "StartTime")):
         if known:
             return known
-        records = yield from read(service, request, deadline, StartTimeQuery=max(since, 0))
+        records = yield from read(config, request, deadline, StartTimeQuery=max(since, 0))
         ids = [task_id_of(record.get("TaskId")) for record in records if window.holds(began_at(record, time_name))]
-        known = yield from _verified(service, request, ids, deadline, phases)
+        known = yield from _verified(config, request, ids, deadline, phases)
     return known
 
 
 def _verified(
-    service: Service, request: Call, ids: list[str], deadline: float | None, phases: tuple[Phase, ...]
-) -> Conversation[list[str]]:
+    config: ClientConfig, request: Call, ids: list[str], deadline: float | None, phases: tuple[Phase, ...]
+) -> Flow[list[str]]:
     known = []
     for once_task_id in dict.fromkeys(filter(None, ids)):
         try:
-            payload = yield from retry_all(service, read_of(request, once_task_id), deadline)
+            payload = yield from retry_all(config, read_of(request, once_task_id), deadline)
         except InvalidRequestError:
             continue
         if OnceTaskResult(payload).phase in phases:
@@ -272,25 +270,21 @@ def _verified(
 
 
 def _records_of(
-    service: Service, request: Call, deadline: float | None, **wanted: Any
-) -> Conversation[list[Mapping[str, Any]]]:
+    config: ClientConfig, request: Call, deadline: float | None, **wanted: Any
+) -> Flow[list[Mapping[str, Any]]]:
     """Records of DescribeOnceTask, which does not list every type."""
     read = call("DescribeOnceTask", TaskType=request.params["TaskType"], CurrentPage=1, PageSize=50, **wanted)
-    return (yield from _listed(service, request, read, deadline))
+    return (yield from _listed(config, request, read, deadline))
 
 
-def _unfinished(
-    service: Service, request: Call, deadline: float | None, **_: Any
-) -> Conversation[list[Mapping[str, Any]]]:
+def _unfinished(config: ClientConfig, request: Call, deadline: float | None, **_: Any) -> Flow[list[Mapping[str, Any]]]:
     read = call("ListUnfinishedOnceTask", TaskType=request.params["TaskType"])
-    return (yield from _listed(service, request, read, deadline))
+    return (yield from _listed(config, request, read, deadline))
 
 
-def _listed(
-    service: Service, request: Call, read: Call, deadline: float | None
-) -> Conversation[list[Mapping[str, Any]]]:
+def _listed(config: ClientConfig, request: Call, read: Call, deadline: float | None) -> Flow[list[Mapping[str, Any]]]:
     try:
-        payload = yield from retry_all(service, read, deadline)
+        payload = yield from retry_all(config, read, deadline)
     except (PermissionDeniedError, InvalidRequestError) as error:
         log.debug("Not every list can be read for every type. %s", error)
         return []

@@ -30,15 +30,15 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class PollInterval:
     """How often to ask.
 
-    :param floor: seconds that lie between two reads at the least (``poll_interval``).
-    :param ceiling: seconds that lie between two reads at the most (``max_poll_interval``).
+    :param minimum: seconds that lie between two reads at the least (``poll_interval``).
+    :param maximum: seconds that lie between two reads at the most (``max_poll_interval``).
     """
 
-    floor: float
-    ceiling: float
+    minimum: float
+    maximum: float
 
     def next_delay(self, samples: Sequence[Sample], jitter: float) -> float:
         """Return the seconds until the next read.
@@ -51,10 +51,10 @@ class Pace:
         """
         left = time_left(samples)
         if left is None:
-            return self.floor * (1 + JITTER * jitter)
-        far = left >= 2 * self.floor
+            return self.minimum * (1 + JITTER * jitter)
+        far = left >= 2 * self.minimum
         nap = min(left * FAR, samples[-1].elapsed * TRUST) if far else left * (1 + MARGIN)
-        return min(self.ceiling, max(self.floor, nap))
+        return min(self.maximum, max(self.minimum, nap))
 
 
 def remember(samples: list[Sample], sample: Sample) -> None:

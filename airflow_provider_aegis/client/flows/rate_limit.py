@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-    from airflow_provider_aegis.client.config import Service
+    from airflow_provider_aegis.client.config import ClientConfig
 
 # A call asks again at least so often: others may give up meanwhile, or the rate may rise.
 LONGEST_NAP_SECONDS = 1.0
@@ -158,14 +158,14 @@ class RateLimiter:
             now = self._now()
             self._polls.answered(now, wait=self._last_wait(now), waiting=len(self._line))
 
-    def allow(self, service: Service) -> None:
+    def allow(self, config: ClientConfig) -> None:
         """Take note of a connection's ceiling: of those in use the lowest counts, of one connection the newest."""
         with self._lock:
             now = self._now()
-            known = self._ceilings.get(service.conn_id)
-            if known is None or service.read_at >= known.read_at:
-                known = _Ceiling(service.max_requests_per_second, service.read_at, now)
-                self._ceilings[service.conn_id] = known
+            known = self._ceilings.get(config.conn_id)
+            if known is None or config.read_at >= known.read_at:
+                known = _Ceiling(config.max_requests_per_second, config.read_at, now)
+                self._ceilings[config.conn_id] = known
             known.used_at = now
             in_use = (one.value for one in self._ceilings.values() if now - one.used_at <= CEILING_SECONDS)
             self._polls.ceiling = min(in_use)
@@ -179,16 +179,16 @@ _limiters: OrderedDict[tuple[str, str], RateLimiter] = OrderedDict()
 _limiters_lock = threading.RLock()
 
 
-def limiter_of(service: Service) -> RateLimiter:
+def limiter_of(config: ClientConfig) -> RateLimiter:
     """Return this process's rate limiter for a service's account at its endpoint."""
-    key = service.credentials.account, service.endpoint.host
+    key = config.credentials.account, config.endpoint.host
     with _limiters_lock:
         limiter = _limiters.get(key)
         if limiter is None:
-            limiter = RateLimiter(service.max_requests_per_second, service.clock.monotonic, service.rng)
+            limiter = RateLimiter(config.max_requests_per_second, config.clock.monotonic, config.rng)
             _limiters[key] = limiter
         _limiters.move_to_end(key)
         while len(_limiters) > MOST_LIMITERS:
             _limiters.popitem(last=False)
-    limiter.allow(service)
+    limiter.allow(config)
     return limiter

@@ -20,7 +20,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.errors import (
     ConflictError,
     InvalidRequestError,
@@ -29,7 +29,7 @@ from airflow_provider_aegis.client.errors import (
     ProtocolError,
     SecurityCenterError,
 )
-from airflow_provider_aegis.client.flows.exchange import Conversation, Sleep, exchange, server_time
+from airflow_provider_aegis.client.flows.exchange import Flow, Sleep, exchange, server_time
 from airflow_provider_aegis.client.flows.find_submitted import (
     NOT_OVER,
     OVER,
@@ -51,7 +51,7 @@ SHORTEST_VACANCY_DELAY_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
-def snapshot(service: Service, request: Call, *, deadline: float | None) -> Conversation[Window]:
+def snapshot(config: ClientConfig, request: Call, *, deadline: float | None) -> Flow[Window]:
     """Read what is there before a start.
 
     :param request: the GenerateOnceTask call to come.
@@ -59,15 +59,15 @@ def snapshot(service: Service, request: Call, *, deadline: float | None) -> Conv
     """
     before = None
     try:
-        before = began_at((yield from retry_all(service, last_of_kind(request), deadline)))
+        before = began_at((yield from retry_all(config, last_of_kind(request), deadline)))
     except (PermissionDeniedError, InvalidRequestError) as error:
         log.warning(
             "The last scan of this kind cannot be read, so a start without an answer may not be found. %s", error
         )
-    return Window(server_time(service), before)
+    return Window(server_time(config), before)
 
 
-def submit(service: Service, request: Call, window: Window, *, deadline: float | None) -> Conversation[Submitted]:
+def submit(config: ClientConfig, request: Call, window: Window, *, deadline: float | None) -> Flow[Submitted]:
     """Start a task; if it is open whether the start arrived, search for it, and start once more only if there is none.
 
     :param request: the GenerateOnceTask call.
@@ -75,32 +75,32 @@ def submit(service: Service, request: Call, window: Window, *, deadline: float |
     :raises ConflictError: if the service cannot start it now.
     :raises OutcomeUnknownError: if the service's answers cannot tell whether it was started.
     """
-    doubt: SecurityCenterError | None = None
+    warning: SecurityCenterError | None = None
     while True:
         try:
-            payload = yield from retry_all(service, request, deadline)
+            payload = yield from retry_all(config, request, deadline)
             return Submitted(started_id(payload))
         except (OutcomeUnknownError, ProtocolError) as error:
             log.warning("The start got no clear answer; searching for the scan. %s", error)
-            so_far = server_time(service) + TIME_TOLERANCE_SECONDS - window.since
+            so_far = server_time(config) + TIME_TOLERANCE_SECONDS - window.since
             window = replace(window, seconds=max(window.seconds, so_far))
-            found = yield from find_submitted(service, request, window, deadline=deadline)
+            found = yield from find_submitted(config, request, window, deadline=deadline)
             if found:
                 return found
-            if doubt:
+            if warning:
                 raise
-            doubt = error
+            warning = error
         except ConflictError:
             # After a start without an answer, the scan that is in the way may be this one.
-            found = (yield from find_submitted(service, request, window, deadline=deadline)) if doubt else None
+            found = (yield from find_submitted(config, request, window, deadline=deadline)) if warning else None
             if found:
                 return found
             raise
 
 
 def find_if_running(
-    service: Service, request: Call, once_task_id: str, window: Window, *, deadline: float
-) -> Conversation[str | None]:
+    config: ClientConfig, request: Call, once_task_id: str, window: Window, *, deadline: float
+) -> Flow[str | None]:
     """Return the id of the task that this submission started, if it runs.
 
     :param request: the GenerateOnceTask call.
@@ -108,36 +108,36 @@ def find_if_running(
     :param deadline: monotonic seconds of the service's clock.
     """
     if not once_task_id:
-        found = yield from find_submitted(service, request, window, deadline=deadline)
+        found = yield from find_submitted(config, request, window, deadline=deadline)
         if found is None or not found.ours:
             return None
         once_task_id = found.once_task_id
-    payload = yield from retry_all(service, read_of(request, once_task_id), deadline)
+    payload = yield from retry_all(config, read_of(request, once_task_id), deadline)
     return None if OnceTaskResult(payload).phase in OVER else once_task_id
 
 
 def cancel_submitted(
-    service: Service, request: Call, once_task_id: str, window: Window, *, deadline: float
-) -> Conversation[str | None]:
+    config: ClientConfig, request: Call, once_task_id: str, window: Window, *, deadline: float
+) -> Flow[str | None]:
     """Cancel the task that this submission started, unless it is known not to run.
 
     :return: the id of the cancelled task, ``None`` if there was nothing to cancel.
     """
-    now = service.clock.monotonic()
+    now = config.clock.monotonic()
     half = now + (deadline - now) / 2
     try:
-        running = yield from find_if_running(service, request, once_task_id, window, deadline=half)
+        running = yield from find_if_running(config, request, once_task_id, window, deadline=half)
     except SecurityCenterError as error:
         if not once_task_id:
             raise
         log.debug("How the scan stands cannot be read, so it is cancelled in any case. %s", error)
         running = once_task_id
     if running:
-        yield from retry_all(service, cancel_once_task(running), deadline)
+        yield from retry_all(config, cancel_once_task(running), deadline)
     return running
 
 
-def await_vacancy(service: Service, request: Call, *, first_delay: float, deadline: float | None) -> Conversation[bool]:
+def await_vacancy(config: ClientConfig, request: Call, *, first_delay: float, deadline: float | None) -> Flow[bool]:
     """Wait until the last task of the same type and name is over.
 
     :param first_delay: seconds before the first look, and between two; less as the deadline comes near.
@@ -147,14 +147,14 @@ def await_vacancy(service: Service, request: Call, *, first_delay: float, deadli
     while True:
         delay = first_delay
         if deadline is not None:
-            left = deadline - service.clock.monotonic()
+            left = deadline - config.clock.monotonic()
             delay = min(delay, max(left / 2, SHORTEST_VACANCY_DELAY_SECONDS))
             if left <= delay:
                 yield Sleep(max(0.0, left))
                 return False
         yield Sleep(delay)
         try:
-            payload = yield from exchange(service, last_of_kind(request), deadline=deadline, priority=Priority.POLL)
+            payload = yield from exchange(config, last_of_kind(request), deadline=deadline, priority=Priority.POLL)
         except SecurityCenterError as error:
             if not error.transient:
                 raise

@@ -1,4 +1,4 @@
-"""Waiting for a task as a conversation: ask, judge, decide when to ask again. It does no I/O itself."""
+"""Waiting for a task as a flow: ask, judge, decide when to ask again. It does no I/O itself."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError, from_dict
-from airflow_provider_aegis.client.flows.exchange import Conversation, Sleep, exchange
-from airflow_provider_aegis.client.flows.poll_interval import Pace, Sample, remember
+from airflow_provider_aegis.client.flows.exchange import Flow, Sleep, exchange
+from airflow_provider_aegis.client.flows.poll_interval import PollInterval, Sample, remember
 from airflow_provider_aegis.client.flows.rate_limit import Priority
 from airflow_provider_aegis.client.jobs.once_task import OnceTaskResult, Phase
 from airflow_provider_aegis.client.protocol.operations import Call
@@ -126,15 +126,15 @@ class Watcher:
 
 
 def watch(
-    service: Service,
+    config: ClientConfig,
     call: Call,
     *,
-    pace: Pace,
+    pace: PollInterval,
     deadline: float | None = None,
     first_delay: float = 0.0,
     watcher: Watcher | None = None,
-    ride_out_all: bool = False,
-) -> Conversation[Ending]:
+    retry_all_errors: bool = False,
+) -> Flow[Ending]:
     """Wait until a task is over.
 
     Errors that may pass are ridden out until the deadline. At the deadline the task is read one last time.
@@ -142,11 +142,11 @@ def watch(
     :param call: the read to repeat, GetOnceTaskResultInfo.
     :param deadline: seconds of the service's monotonic clock.
     :param first_delay: seconds before the first read.
-    :param ride_out_all: ride out even errors that asking again cannot change.
+    :param retry_all_errors: ride out even errors that asking again cannot change.
     :return: how it ended.
     :raises SecurityCenterError: one that asking again cannot change.
     """
-    clock = service.clock
+    clock = config.clock
     watcher = watcher or Watcher()
     samples = [Sample(0.0, 0.0)]
     began = clock.monotonic()
@@ -162,9 +162,9 @@ def watch(
             until = clock.monotonic() + LAST_READ_SECONDS
         try:
             priority = Priority.URGENT if last else Priority.POLL
-            payload = yield from exchange(service, call, deadline=until, priority=priority)
+            payload = yield from exchange(config, call, deadline=until, priority=priority)
         except SecurityCenterError as caught:
-            if not (caught.transient or ride_out_all):
+            if not (caught.transient or retry_all_errors):
                 raise
             watcher.note_trouble(caught)
             error = caught
@@ -175,4 +175,4 @@ def watch(
             remember(samples, Sample(clock.monotonic() - began, OnceTaskResult(payload).progress))
         if last:
             return Ending(Outcome.DEADLINE, payload, error)
-        delay = pace.next_delay(samples, service.rng.random())
+        delay = pace.next_delay(samples, config.rng.random())

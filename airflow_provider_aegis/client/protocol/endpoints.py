@@ -107,7 +107,7 @@ def check_region(region: str) -> str:
     return region
 
 
-def doubt_about_region(region: str | None) -> str:
+def unknown_region_warning(region: str | None) -> str:
     """Say what may be wrong with a region, or nothing where it is a known one, or none.
 
     :param region: a region id that :func:`check_region` takes.

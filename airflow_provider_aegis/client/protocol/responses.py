@@ -37,7 +37,7 @@ RESERVED = "__"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What came over the wire; header names are looked up in lower case."""
 
     status: int
@@ -45,7 +45,7 @@ class Answer:
     body: bytes = field(repr=False)
 
 
-def read_answer(answer: Answer, call: Call, *, secrets: Collection[Secret | str | None] = ()) -> dict[str, Any]:
+def read_response(answer: Response, call: Call, *, secrets: Collection[Secret | str | None] = ()) -> dict[str, Any]:
     """Judge what came back.
 
     :param secrets: what the request was made with; an error does not repeat it, though its answer may.
@@ -88,7 +88,7 @@ def read_answer(answer: Answer, call: Call, *, secrets: Collection[Secret | str 
     raise cls(clean(_field(payload, "Message")) or silence, **known)
 
 
-def _json_object(answer: Answer, action: str) -> dict[str, Any]:
+def _json_object(answer: Response, action: str) -> dict[str, Any]:
     known: dict[str, Any] = {
         "action": action,
         "http_status": answer.status,

@@ -15,7 +15,7 @@ import requests
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, NewConnectionError
 
-from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.errors import (
     ConfigurationError,
     NoAnswerError,
@@ -25,7 +25,7 @@ from airflow_provider_aegis.client.errors import (
 )
 from airflow_provider_aegis.client.flows.commands import (
     Authenticate,
-    Conversation,
+    Flow,
     Join,
     Mask,
     ReadFile,
@@ -35,7 +35,7 @@ from airflow_provider_aegis.client.flows.commands import (
     Sleep,
     bounded,
 )
-from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.responses import Response
 from airflow_provider_aegis.client.protocol.secret import Secret
 from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.client.transport.boundary import Boundary, bare
@@ -50,7 +50,7 @@ from airflow_provider_aegis.client.transport.limits import (
     READ_SIZE,
     TOO_LONG,
     oversized,
-    refused_answer,
+    refused_response,
     too_slow,
 )
 from airflow_provider_aegis.client.transport.proxy import Proxy, proxy_for
@@ -84,23 +84,23 @@ class SignatureAuth(AuthBase):
 class BlockingTransport:
     """One kept connection to a service, for one thread; a forked process opens one of its own.
 
-    :param service: where the calls go.
+    :param config: where the calls go.
     """
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, config: ClientConfig) -> None:
+        self._service = config
         # A session would read the whole environment for every call, and merge settings that are never set here.
         self._adapter: BoundedAdapter | None = None
-        self._proxy = proxy_for(service.endpoint.url)
+        self._proxy = proxy_for(config.endpoint.url)
         self._last_used = time.monotonic()
         self._process = os.getpid()
 
-    def perform(self, conversation: Conversation[T]) -> T:
-        """Carry a conversation through and return what it returns."""
+    def run_flow(self, flow: Flow[T]) -> T:
+        """Carry a flow through and return what it returns."""
         reply: Reply = None
         try:
             while True:
-                command = conversation.send(reply)
+                command = flow.send(reply)
                 match command:
                     case Send():
                         reply = self._send(command)
@@ -119,7 +119,7 @@ class BlockingTransport:
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
         finally:
-            conversation.close()
+            flow.close()
 
     def close(self) -> None:
         """Close the connection."""
@@ -137,7 +137,7 @@ class BlockingTransport:
     def _authenticate(self, refused: Credentials | None, seconds: float) -> Credentials | SecurityCenterError:
         provider = self._service.credentials
         try:
-            return provider.ready(refused) or self.perform(bounded(provider.get(refused), seconds, time.monotonic))
+            return provider.ready(refused) or self.run_flow(bounded(provider.get(refused), seconds, time.monotonic))
         except SecurityCenterError as error:
             return error
 
@@ -146,15 +146,15 @@ class BlockingTransport:
             if self._service.on_secret:
                 self._service.on_secret(secret.reveal())
 
-    def _send(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
+    def _send(self, send: Send) -> Response | SecurityCenterError | ConfigurationError:
         try:
             reply = self._reply_to(send)
         except BaseException as error:
             bare(error)
             raise
-        return reply if isinstance(reply, Answer) else bare(reply)
+        return reply if isinstance(reply, Response) else bare(reply)
 
-    def _reply_to(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
+    def _reply_to(self, send: Send) -> Response | SecurityCenterError | ConfigurationError:
         if send.direct or not send.url.startswith(self._service.endpoint.url):
             return self._send_elsewhere(send)
         if self._process != os.getpid():  # the connection is the parent's, whose answers would be read here
@@ -173,7 +173,7 @@ class BlockingTransport:
         finally:
             self._last_used = time.monotonic()
 
-    def _send_elsewhere(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
+    def _send_elsewhere(self, send: Send) -> Response | SecurityCenterError | ConfigurationError:
         try:
             proxy = None if send.direct else proxy_for(send.url)
             adapter = self._open_adapter(send, proxy)
@@ -199,7 +199,7 @@ class BlockingTransport:
             raise trust_changed()
 
 
-def _fetch(adapter: BoundedAdapter, send: Send) -> Answer | SecurityCenterError:
+def _fetch(adapter: BoundedAdapter, send: Send) -> Response | SecurityCenterError:
     request = requests.PreparedRequest()
     request.prepare(
         method=send.method,
@@ -211,7 +211,7 @@ def _fetch(adapter: BoundedAdapter, send: Send) -> Answer | SecurityCenterError:
     return fetch(adapter, request, send)
 
 
-def fetch(adapter: BoundedAdapter, request: requests.PreparedRequest, send: Send) -> Answer | SecurityCenterError:
+def fetch(adapter: BoundedAdapter, request: requests.PreparedRequest, send: Send) -> Response | SecurityCenterError:
     """Send a request and return its answer as far as that is within bounds; no redirect is followed.
 
     :param send: what is wanted, with its time-outs.
@@ -242,7 +242,7 @@ def _read_body(response: requests.Response) -> bytes:
     while chunk := response.raw.read1(READ_SIZE, decode_content=False):
         length += len(chunk)
         if length > MAX_ANSWER_BYTES:
-            raise refused_answer(TOO_LONG, response.status_code, response.headers)
+            raise refused_response(TOO_LONG, response.status_code, response.headers)
         if time.monotonic() > until:
             raise too_slow(MAX_ANSWER_SECONDS, response.status_code, response.headers)
         chunks.append(chunk)

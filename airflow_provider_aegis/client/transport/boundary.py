@@ -13,7 +13,7 @@ from typing import TypeVar
 from airflow_provider_aegis.client.errors import SecurityCenterError
 from airflow_provider_aegis.client.flows.commands import Send
 from airflow_provider_aegis.client.protocol.redaction import masked, without
-from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.responses import Response
 from airflow_provider_aegis.client.protocol.secret import Secret
 from airflow_provider_aegis.client.transport.proxy import Proxy
 
@@ -39,7 +39,7 @@ class Boundary:
         self._authorization = authorization
         self._proxy = proxy
 
-    def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+    def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> Response:
         """Return an answer, with ``***`` where it repeats a secret."""
         # Nearly every answer repeats nothing, which costs little to see.
         seen = body + headers.get(REQUEST_ID, "").encode("utf-8", "replace")
@@ -47,7 +47,7 @@ class Boundary:
         if secrets:
             body = masked(body.decode("utf-8", "surrogateescape"), secrets).encode("utf-8", "surrogateescape")
             headers = {name.lower(): masked(value, secrets) for name, value in headers.items()}
-        return Answer(status, headers, body)
+        return Response(status, headers, body)
 
     def error(self, error: SecurityCenterError) -> SecurityCenterError:
         """Return an error whose text repeats no secret."""

@@ -1,4 +1,4 @@
-"""The only I/O below ``client``: a blocking and a non-blocking driver for the same conversations."""
+"""The only I/O below ``client``: a blocking and a non-blocking driver for the same flows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HEADERS = {
 }
 
 
-def refused_answer(why: str, status: int, headers: Mapping[str, str]) -> ProtocolError:
+def refused_response(why: str, status: int, headers: Mapping[str, str]) -> ProtocolError:
     """Return the error for an answer that is not read to its end."""
     return ProtocolError(why, http_status=status, request_id=headers.get("x-acs-request-id", ""))
 

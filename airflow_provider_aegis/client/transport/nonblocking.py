@@ -14,7 +14,7 @@ from typing import TypeVar
 import aiohttp
 from yarl import URL
 
-from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.errors import (
     ConfigurationError,
     NoAnswerError,
@@ -23,7 +23,7 @@ from airflow_provider_aegis.client.errors import (
 )
 from airflow_provider_aegis.client.flows.commands import (
     Authenticate,
-    Conversation,
+    Flow,
     Join,
     Mask,
     ReadFile,
@@ -31,7 +31,7 @@ from airflow_provider_aegis.client.flows.commands import (
     Send,
     Sleep,
 )
-from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.responses import Response
 from airflow_provider_aegis.client.protocol.secret import Secret
 from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.client.transport.boundary import Boundary, bare
@@ -43,11 +43,11 @@ from airflow_provider_aegis.client.transport.limits import (
     MAX_ANSWER_SECONDS,
     READ_SIZE,
     TOO_LONG,
-    refused_answer,
+    refused_response,
     too_slow,
 )
 from airflow_provider_aegis.client.transport.session import Session, explain, open_session
-from airflow_provider_aegis.client.transport.single_flight import Together
+from airflow_provider_aegis.client.transport.single_flight import SingleFlight
 from airflow_provider_aegis.client.transport.tls import aread_tls_context, trust_changed
 
 T = TypeVar("T")
@@ -57,23 +57,23 @@ SLACK = 1.0
 
 
 class NonblockingTransport:
-    """Performs conversations on an event loop.
+    """Performs flows on an event loop.
 
-    :param service: where the calls go.
+    :param config: where the calls go.
     :param session: the connections, shared with everything on this loop that talks to the endpoint.
     """
 
-    def __init__(self, service: Service, session: Session) -> None:
-        self._service = service
+    def __init__(self, config: ClientConfig, session: Session) -> None:
+        self._service = config
         self._session = session
-        self._trusting = not service.endpoint.url.startswith("https:")
+        self._trusting = not config.endpoint.url.startswith("https:")
 
-    async def perform(self, conversation: Conversation[T]) -> T:
-        """Carry a conversation through and return what it returns."""
+    async def run_flow(self, flow: Flow[T]) -> T:
+        """Carry a flow through and return what it returns."""
         reply: Reply = None
         try:
             while True:
-                command = conversation.send(reply)
+                command = flow.send(reply)
                 match command:
                     case Send():
                         reply = await self._send(command)
@@ -92,15 +92,15 @@ class NonblockingTransport:
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
         finally:
-            conversation.close()
+            flow.close()
 
     async def _authenticate(self, refused: Credentials | None, seconds: float) -> Credentials | SecurityCenterError:
-        service = self._service
+        config = self._service
         try:
-            if credentials := service.credentials.ready(refused):
+            if credentials := config.credentials.ready(refused):
                 return credentials
             # It goes on for the others if the caller that began it is cancelled, or can wait no longer.
-            fetch = _fetches.do((id(service.credentials), refused), lambda: _obtain(service, refused))
+            fetch = _fetches.do((id(config.credentials), refused), lambda: _obtain(config, refused))
             return await asyncio.wait_for(fetch, _bounded(seconds))
         except TimeoutError:
             return too_late()
@@ -108,22 +108,22 @@ class NonblockingTransport:
             return copy.copy(error)  # many may have waited for the same credentials
 
     async def _mask(self, secrets: Collection[Secret]) -> None:
-        service = self._service
+        config = self._service
         for secret in secrets:
-            if service.on_secret_async:
-                await service.on_secret_async(secret.reveal())
-            elif service.on_secret:
-                await asyncio.to_thread(service.on_secret, secret.reveal())
+            if config.on_secret_async:
+                await config.on_secret_async(secret.reveal())
+            elif config.on_secret:
+                await asyncio.to_thread(config.on_secret, secret.reveal())
 
-    async def _send(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
+    async def _send(self, send: Send) -> Response | SecurityCenterError | ConfigurationError:
         try:
             reply = await self._reply_to(send)
         except BaseException as error:
             bare(error)
             raise
-        return reply if isinstance(reply, Answer) else bare(reply)
+        return reply if isinstance(reply, Response) else bare(reply)
 
-    async def _reply_to(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
+    async def _reply_to(self, send: Send) -> Response | SecurityCenterError | ConfigurationError:
         if send.direct or not send.url.startswith(self._service.endpoint.url):
             return await self._send_elsewhere(send)
         session = self._session
@@ -141,7 +141,7 @@ class NonblockingTransport:
         except SecurityCenterError as error:
             return error
 
-    async def _send_elsewhere(self, send: Send) -> Answer | SecurityCenterError | ConfigurationError:
+    async def _send_elsewhere(self, send: Send) -> Response | SecurityCenterError | ConfigurationError:
         try:
             elsewhere = open_session(send.url, direct=send.direct)
         except ConfigurationError as error:
@@ -155,12 +155,12 @@ class NonblockingTransport:
             return await _fetch(elsewhere, send)
 
 
-async def _obtain(service: Service, refused: Credentials | None) -> Credentials:
-    async with open_transport(service) as transport:  # which those that wait may leave
-        return await transport.perform(service.credentials.get(refused))
+async def _obtain(config: ClientConfig, refused: Credentials | None) -> Credentials:
+    async with open_transport(config) as transport:  # which those that wait may leave
+        return await transport.run_flow(config.credentials.get(refused))
 
 
-async def _fetch(session: Session, send: Send) -> Answer | SecurityCenterError:
+async def _fetch(session: Session, send: Send) -> Response | SecurityCenterError:
     url = URL(send.url, encoded=True)
     headers = dict(send.headers)
     if send.signature:
@@ -225,7 +225,7 @@ async def _read_body(response: aiohttp.ClientResponse) -> bytes:
             while chunk := await response.content.read(READ_SIZE):
                 length += len(chunk)
                 if length > MAX_ANSWER_BYTES:
-                    raise refused_answer(TOO_LONG, response.status, response.headers)
+                    raise refused_response(TOO_LONG, response.status, response.headers)
                 chunks.append(chunk)
     except aiohttp.ServerTimeoutError:
         raise
@@ -234,24 +234,24 @@ async def _read_body(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(chunks)
 
 
-_fetches: Together[Credentials] = Together()
+_fetches: SingleFlight[Credentials] = SingleFlight()
 _loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str | None], Session]] = (
     weakref.WeakKeyDictionary()
 )
 
 
 @asynccontextmanager
-async def open_transport(service: Service) -> AsyncIterator[NonblockingTransport]:
+async def open_transport(config: ClientConfig) -> AsyncIterator[NonblockingTransport]:
     """Join this loop's session for the service's endpoint; the last one to leave closes it."""
     loop = asyncio.get_running_loop()
     sessions = _loops.setdefault(loop, {})
-    key = (service.endpoint.url, service.ca_bundle)
+    key = (config.endpoint.url, config.ca_bundle)
     if key not in sessions:
-        sessions[key] = open_session(service.endpoint.url)
+        sessions[key] = open_session(config.endpoint.url)
     session = sessions[key]
     session.users += 1
     try:
-        yield NonblockingTransport(service, session)
+        yield NonblockingTransport(config, session)
     finally:
         session.users -= 1
         if not session.users:

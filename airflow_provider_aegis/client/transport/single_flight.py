@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 
-class Together(Generic[T]):
+class SingleFlight(Generic[T]):
     """Work under way, shared by those who ask for it before it is done; nothing of it is kept afterwards."""
 
     def __init__(self) -> None:

@@ -48,9 +48,9 @@ class TellingTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Get the keys as a wait does."""
-        service = await AegisHook(self.aegis_conn_id).aget_service()
-        async with open_transport(service) as transport:
-            tell("the trigger", await transport.perform(authenticate()))
+        config = await AegisHook(self.aegis_conn_id).aget_config()
+        async with open_transport(config) as transport:
+            tell("the trigger", await transport.run_flow(authenticate()))
         yield TriggerEvent({"told": self.aegis_conn_id})  # type: ignore[no-untyped-call]
 
 

@@ -20,8 +20,8 @@ class Wiretap:
         self.authorizations: list[str] = []
         self.refused: dict[str, str] = {}
         self._secrets = {name: key.secret for name, key in sas.keys.items()}
-        self._arrive = sas._center.arrive
-        sas._center.arrive = self._see  # type: ignore[method-assign]
+        self._arrive = sas._account.arrive
+        sas._account.arrive = self._see  # type: ignore[method-assign]
 
     def _see(self, request: Request) -> tuple[Received, Fault]:
         line, fault = self._arrive(request)

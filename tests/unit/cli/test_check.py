@@ -137,7 +137,7 @@ def test_keys_that_cannot_be_fetched(sas: Emulator, monkeypatch: pytest.MonkeyPa
         raise UnreachableError("the service that hands out keys is not there")
 
     hook = AegisHook()
-    monkeypatch.setattr(AegisHook, "service", hook.service)
+    monkeypatch.setattr(AegisHook, "config", hook.config)
     monkeypatch.setattr(StaticCredentials, "ready", refuse)
     found = findings()
     assert list(found) == ["connection", "keys"]

@@ -13,8 +13,8 @@ from typing import Any
 
 from airflow_provider_aegis.client.protocol.signing import Credentials, canonical_query, flatten, signed_headers
 from airflow_provider_aegis.emulator import Emulator, Fault, Key, ManualClock, Settings
-from airflow_provider_aegis.emulator.account import Center
-from airflow_provider_aegis.emulator.http import Reply, Request
+from airflow_provider_aegis.emulator.account import Account
+from airflow_provider_aegis.emulator.http import HttpResponse, Request
 from airflow_provider_aegis.emulator.settings import changed
 
 KEY_ID, SECRET = "test-key", "test-secret"
@@ -38,7 +38,7 @@ class Answered:
 
 @dataclass
 class Caller:
-    center: Center
+    account: Account
     clock: ManualClock
     credentials: Credentials = field(default_factory=lambda: Credentials(KEY_ID, SECRET))
 
@@ -56,9 +56,9 @@ class Caller:
         )
         return Request(method=method, query=query, headers=headers)
 
-    def send(self, request: Request) -> Reply:
-        line, fault = self.center.arrive(request)
-        return self.center.answer(request, line, fault)
+    def send(self, request: Request) -> HttpResponse:
+        line, fault = self.account.arrive(request)
+        return self.account.answer(request, line, fault)
 
     def ask(self, action: str, /, **params: Any) -> Answered:
         return self.judge(self.request(action, **params))
@@ -77,14 +77,14 @@ class Caller:
         return self.ask("GetOnceTaskResultInfo", TaskId=task_id, **KIND).payload
 
     def inject(self, action: str, fault: Fault, **limits: Any) -> None:
-        self.center.inject(action, fault.to_json(), **limits)
+        self.account.inject(action, fault.to_json(), **limits)
 
 
 def make_caller(**settings: Any) -> Caller:
     """An emulator on which tasks take ten seconds, where nothing else is said."""
     clock = ManualClock()
     given = changed(Settings(), **{"seconds": 10, **settings})
-    return Caller(Center(keys={KEY_ID: Key(SECRET)}, settings=given, clock=clock), clock)
+    return Caller(Account(keys={KEY_ID: Key(SECRET)}, settings=given, clock=clock), clock)
 
 
 def without(request: Request, name: str) -> Request:

@@ -33,7 +33,7 @@ def test_an_action_can_be_denied() -> None:
     assert (answered.status, answered.code) == (403, "NoPermission")
     assert answered.payload["AccessDeniedDetail"]["AuthAction"] == "yundun-aegis:CancelOnceTask"
     assert caller.ask("DescribeOnceTask", TaskType="X").status == 200
-    caller.center.set(denied=["*"])
+    caller.account.set(denied=["*"])
     assert caller.ask("DescribeOnceTask", TaskType="X").code == "NoPermission"
 
 
@@ -88,22 +88,22 @@ def test_oddities_are_applied_to_answers() -> None:
 
 def test_every_answer_is_dated_with_the_services_clock(caller: Caller) -> None:
     for skew in (0.0, 3600.0, -7200.0):
-        caller.center.set(clock_skew=skew)
+        caller.account.set(clock_skew=skew)
         dated = parsedate_to_datetime(caller.ask("DescribeOnceTask", TaskType="X").headers["Date"])
         assert dated.timestamp() == pytest.approx(caller.clock.time() + skew, abs=1)
 
 
 def test_the_window_for_dates_moves_with_the_skew(caller: Caller) -> None:
-    caller.center.set(clock_skew=3600.0)
+    caller.account.set(clock_skew=3600.0)
     assert caller.ask("DescribeOnceTask", TaskType="X").code == "InvalidTimeStamp.Expired"
-    caller.center.set(clock_skew=600.0)
+    caller.account.set(clock_skew=600.0)
     assert caller.ask("DescribeOnceTask", TaskType="X").status == 200
 
 
 def test_a_fault_comes_in_place_of_the_answer_and_nothing_happens(caller: Caller) -> None:
     caller.inject("GenerateOnceTask", Fault.error("ServerError"))
     assert caller.ask("GenerateOnceTask", Param="{}", **KIND).code == "ServerError"
-    assert caller.center.state()["started"] == []
+    assert caller.account.state()["started"] == []
     caller.start()
 
 
@@ -112,7 +112,7 @@ def test_a_fault_afterwards_loses_the_answer_to_what_took_effect(caller: Caller,
     caller.inject("GenerateOnceTask", fault)
     reply = caller.send(caller.request("GenerateOnceTask", Param="{}", **KIND))
     assert (reply.code, reply.hangup) in [("ServerError", ""), ("", "reset")]
-    assert len(caller.center.state()["started"]) == 1
+    assert len(caller.account.state()["started"]) == 1
 
 
 def test_a_fault_before_uses_no_nonce_up(caller: Caller) -> None:
@@ -149,7 +149,7 @@ def test_half_of_the_answers_can_be_throttled(caller: Caller) -> None:
 
 def test_healing_drops_faults(caller: Caller) -> None:
     caller.inject("*", Fault.reset(), times=100)
-    caller.center.heal()
+    caller.account.heal()
     assert caller.ask("DescribeOnceTask", TaskType="X").status == 200
 
 
@@ -160,8 +160,8 @@ def test_every_request_is_counted_and_logged_with_its_answer(caller: Caller) -> 
     caller.inject("*", Fault.reset())
     caller.send(caller.request("DescribeOnceTask"))
     caller.send(Request(method="GET"))
-    assert caller.center.state()["requests"] == {"DescribeOnceTask": 2, "DescribeNothing": 1, "": 1}
-    log = caller.center.log()
+    assert caller.account.state()["requests"] == {"DescribeOnceTask": 2, "DescribeNothing": 1, "": 1}
+    log = caller.account.log()
     assert [(line["action"], line["status"], line["code"]) for line in log] == [
         ("DescribeOnceTask", 200, ""),
         ("DescribeNothing", 404, "InvalidAction.NotFound"),
@@ -174,16 +174,16 @@ def test_every_request_is_counted_and_logged_with_its_answer(caller: Caller) -> 
 
 
 def test_a_request_that_waits_has_no_status_yet(caller: Caller) -> None:
-    caller.center.arrive(caller.request("DescribeOnceTask"))
-    assert caller.center.log()[0]["status"] is None
+    caller.account.arrive(caller.request("DescribeOnceTask"))
+    assert caller.account.log()[0]["status"] is None
 
 
 def test_keys_are_revoked_restored_and_added(caller: Caller) -> None:
-    caller.center.revoke(KEY_ID)
+    caller.account.revoke(KEY_ID)
     assert caller.ask("DescribeOnceTask", TaskType="X").code == "InvalidAccessKeyId.Inactive"
-    caller.center.restore(KEY_ID)
+    caller.account.restore(KEY_ID)
     assert caller.ask("DescribeOnceTask", TaskType="X").status == 200
-    caller.center.add_key("temporary", "s", token="t", seconds=5)
+    caller.account.add_key("temporary", "s", token="t", seconds=5)
     caller.credentials = Credentials("temporary", "s", "t")
     assert caller.ask("DescribeOnceTask", TaskType="X").status == 200
     caller.clock.advance(5)
@@ -191,8 +191,8 @@ def test_keys_are_revoked_restored_and_added(caller: Caller) -> None:
 
 
 def test_the_state_names_keys_and_tells_no_secret(caller: Caller) -> None:
-    caller.center.add_key("temporary", "second-secret", token="its-token")
-    state = caller.center.state()
+    caller.account.add_key("temporary", "second-secret", token="its-token")
+    state = caller.account.state()
     assert state["keys"] == [KEY_ID, "temporary"]
     assert all(secret not in str(state) for secret in (SECRET, "second-secret", "its-token"))
 
@@ -201,25 +201,25 @@ def test_the_state_follows_tasks(caller: Caller) -> None:
     first = caller.start()
     caller.clock.advance(10)
     second = caller.start()
-    state = caller.center.state()
+    state = caller.account.state()
     assert (state["started"], state["running"]) == ([first, second], [second])
     assert [task["task_id"] for task in state["tasks"]] == [second, first]
-    caller.center.finish(second, "FAIL")
-    assert caller.center.state()["running"] == []
+    caller.account.finish(second, "FAIL")
+    assert caller.account.state()["running"] == []
     assert caller.result(second)["TaskInfo"] == {"Status": "FAIL"}
 
 
 def test_resetting_begins_anew(caller: Caller) -> None:
     caller.start()
-    caller.center.set(seconds=99.0)
-    caller.center.add_key("second", "s")
-    caller.center.revoke(KEY_ID)
+    caller.account.set(seconds=99.0)
+    caller.account.add_key("second", "s")
+    caller.account.revoke(KEY_ID)
     caller.inject("*", Fault.reset(), times=5)
-    caller.center.reset()
-    state = caller.center.state()
+    caller.account.reset()
+    state = caller.account.state()
     assert (state["requests"], state["tasks"], state["started"], state["keys"]) == ({}, [], [], [KEY_ID])
     assert state["settings"]["seconds"] == 10
-    assert caller.center.log() == []
+    assert caller.account.log() == []
     caller.start()
 
 

@@ -148,7 +148,7 @@ def test_control_is_not_counted_as_a_request(sas: Emulator) -> None:
 @pytest.mark.parametrize(("method", "verb"), [("GET", "state"), ("POST", "reset")])
 def test_control_refuses_callers_from_elsewhere(caller: Caller, remote: str, method: str, verb: str) -> None:
     with bind("127.0.0.1", 0) as sock:
-        app = build_app(caller.center, Listener(center=caller.center, sock=sock, ssl_context=None))
+        app = build_app(caller.account, Listener(account=caller.account, sock=sock, ssl_context=None))
         request = make_mocked_request(method, f"/_emulator/{verb}", {"Host": "127.0.0.1"}, app=app).clone(remote=remote)
 
         async def handle() -> web.StreamResponse:
@@ -162,7 +162,7 @@ def test_control_refuses_callers_from_elsewhere(caller: Caller, remote: str, met
         with pytest.raises(web.HTTPForbidden) as caught:
             asyncio.run(handle())
         assert "from its own machine alone" in (caught.value.text or "")
-    assert caller.center.state()["started"]
+    assert caller.account.state()["started"]
 
 
 def _control(

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_aegis.client.protocol.signing import Credentials, authorization, sha256_hex
-from airflow_provider_aegis.emulator.authentication import MUST_BE_SIGNED, Gate, Key, read_claim
-from airflow_provider_aegis.emulator.errors import RefusalError
+from airflow_provider_aegis.emulator.authentication import MUST_BE_SIGNED, Authenticator, Key, read_authorization
+from airflow_provider_aegis.emulator.errors import EmulatedError
 from airflow_provider_aegis.emulator.http import Request
 from tests.unit.emulator.support import KEY_ID, SECRET, Caller, date_of, make_caller, with_header, without
 
@@ -24,14 +24,14 @@ class Sentry:
         self.clock = self.caller.clock
         if credentials:
             self.caller.credentials = credentials
-        self.gate = Gate()
+        self.gate = Authenticator()
         self.gate.add(KEY_ID, key or Key(SECRET), monotonic=self.clock.monotonic())
 
     def admit(self, request: Request) -> str:
         return self.gate.admit(request, now=self.clock.time(), monotonic=self.clock.monotonic())
 
-    def refusal(self, request: Request) -> RefusalError:
-        with pytest.raises(RefusalError) as caught:
+    def refusal(self, request: Request) -> EmulatedError:
+        with pytest.raises(EmulatedError) as caught:
             self.admit(request)
         return caught.value
 
@@ -77,7 +77,7 @@ def test_an_authorization_that_is_missing_or_garbled_is_incomplete(header: str) 
     assert sentry.refusal(with_header(sentry.caller.request("Any"), "authorization", header)).code == (
         "IncompleteSignature"
     )
-    assert read_claim(Request(method="GET", headers={"authorization": header})) is None
+    assert read_authorization(Request(method="GET", headers={"authorization": header})) is None
 
 
 @pytest.mark.parametrize("name", MUST_BE_SIGNED)
@@ -169,7 +169,7 @@ def test_a_date_within_a_quarter_of_an_hour_is_taken(seconds: float) -> None:
 def test_a_date_further_off_is_expired(seconds: float) -> None:
     sentry = Sentry()
     request = sentry.caller.request("Any")
-    with pytest.raises(RefusalError, match=r"InvalidTimeStamp\.Expired"):
+    with pytest.raises(EmulatedError, match=r"InvalidTimeStamp\.Expired"):
         sentry.gate.admit(request, now=sentry.clock.time() + seconds, monotonic=0)
 
 
@@ -241,7 +241,7 @@ def test_a_token_has_to_be_signed() -> None:
 def test_a_key_does_not_show_its_secrets() -> None:
     shown = repr(Key("very-secret", token="very-secret-too", seconds=5))
     assert "very-secret" not in shown
-    assert Gate().access_key_ids == []
+    assert Authenticator().access_key_ids == []
 
 
 def _signed_again(request: Request, credentials: Credentials, headers: dict[str, str]) -> Request:

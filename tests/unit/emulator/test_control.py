@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from airflow_provider_aegis.emulator import Control, Emulator, Fault, ManualClock
-from airflow_provider_aegis.emulator.control import READS, WRITES, Controls, perform
+from airflow_provider_aegis.emulator.control import READS, WRITES, Controls, run_verb
 from tests.unit.emulator.support import KIND, Caller, ask
 
 
@@ -116,9 +116,9 @@ def test_what_is_wrong_is_refused_in_the_same_words(sas: Emulator) -> None:
 
 def test_arguments_that_a_verb_does_not_have_are_refused(caller: Caller) -> None:
     with pytest.raises(ValueError, match="finish: missing a required argument: 'task_id'"):
-        perform(caller.center, "finish", {})
+        run_verb(caller.account, "finish", {})
     with pytest.raises(ValueError, match="fault"):
-        perform(caller.center, "inject", {"action": "*", "fault": {"kind": "unheard"}})
+        run_verb(caller.account, "inject", {"action": "*", "fault": {"kind": "unheard"}})
 
 
 def test_connections_are_refused_for_a_while_from_another_process(sas: Emulator) -> None:

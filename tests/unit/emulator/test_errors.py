@@ -5,14 +5,14 @@ import json
 import pytest
 
 from airflow_provider_aegis.client.errors import error_class
-from airflow_provider_aegis.emulator.errors import REFUSALS, RefusalError, envelope, no_permission
+from airflow_provider_aegis.emulator.errors import REFUSALS, EmulatedError, envelope, no_permission
 from airflow_provider_aegis.emulator.http import Request
 
 REQUEST = Request(method="POST", headers={"host": "127.0.0.1:8765"})
 
 
 def test_the_envelope_has_the_documented_members() -> None:
-    reply = envelope(RefusalError("TaskRepeat"), REQUEST)
+    reply = envelope(EmulatedError("TaskRepeat"), REQUEST)
     payload = json.loads(reply.body)
     assert payload.keys() == {"RequestId", "HostId", "Code", "Message", "Recommend"}
     assert (payload["Code"], payload["Message"]) == ("TaskRepeat", "Please wait last task finish.")
@@ -23,7 +23,7 @@ def test_the_envelope_has_the_documented_members() -> None:
 
 
 def test_words_status_and_headers_can_be_given() -> None:
-    refusal = RefusalError("ServerError", "overloaded", status=200, headers={"x-acs-retry-after": "5"})
+    refusal = EmulatedError("ServerError", "overloaded", status=200, headers={"x-acs-retry-after": "5"})
     reply = envelope(refusal, REQUEST)
     assert reply.status == 200
     assert json.loads(reply.body)["Message"] == "overloaded"
@@ -32,7 +32,7 @@ def test_words_status_and_headers_can_be_given() -> None:
 
 
 def test_a_code_that_is_not_in_the_table_is_a_400() -> None:
-    assert RefusalError("Unheard.Of").status == 400
+    assert EmulatedError("Unheard.Of").status == 400
 
 
 def test_missing_permission_names_the_action_that_was_not_granted() -> None:

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from airflow_provider_aegis.emulator.faults import KINDS, NO_FAULT, Fault, FaultPlan
-from airflow_provider_aegis.emulator.http import Reply, Request, json_reply
+from airflow_provider_aegis.emulator.http import HttpResponse, Request, json_response
 
 REQUEST = Request(method="POST", headers={"host": "127.0.0.1:8765"})
-ANSWER = json_reply({"RequestId": "R", "TaskId": "T"})
+ANSWER = json_response({"RequestId": "R", "TaskId": "T"})
 
 ONE_OF_EACH = [
     Fault.error("ServerError", status=503, message="later", headers={"a": "b"}, after=True, delay=1),
@@ -68,7 +68,7 @@ def test_a_gateway_answers_with_a_page() -> None:
 
 
 @pytest.mark.parametrize("answer", [ANSWER, None])
-def test_broken_and_truncated_answers_are_not_json(answer: Reply | None) -> None:
+def test_broken_and_truncated_answers_are_not_json(answer: HttpResponse | None) -> None:
     for fault in (Fault.broken(), Fault.truncated()):
         with pytest.raises(json.JSONDecodeError):
             json.loads(fault.spoil(REQUEST, answer).body)

@@ -38,7 +38,7 @@ def test_query_and_form_are_put_together(content_type: str) -> None:
     query = canonical_query(KIND)
     answered = caller.judge(form_request(caller, f"TaskId={task_id}".encode(), query=query, content_type=content_type))
     assert (answered.status, answered.payload["TaskInfo"]) == (200, {"Status": "INIT"})
-    assert caller.center.log()[-1]["params"] == {**KIND, "TaskId": task_id}
+    assert caller.account.log()[-1]["params"] == {**KIND, "TaskId": task_id}
 
 
 def test_a_form_is_decoded() -> None:

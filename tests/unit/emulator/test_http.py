@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from airflow_provider_aegis.emulator.http import Request, json_reply, new_request_id
+from airflow_provider_aegis.emulator.http import Request, json_response, new_request_id
 
 
 def test_parameters_are_decoded_with_a_plus_as_a_space_and_empty_ones_kept() -> None:
@@ -20,7 +20,7 @@ def test_a_request_does_not_show_its_headers() -> None:
 
 def test_an_answer_names_its_request_id_in_the_header_too() -> None:
     request_id = new_request_id()
-    reply = json_reply({"RequestId": request_id, "Name": "ä"}, status=400, code="X")
+    reply = json_response({"RequestId": request_id, "Name": "ä"}, status=400, code="X")
     assert json.loads(reply.body) == {"RequestId": request_id, "Name": "ä"}
     assert reply.headers["x-acs-request-id"] == request_id
     assert reply.headers["Content-Type"].startswith("application/json")

@@ -36,7 +36,7 @@ def test_starting_answers_the_new_id_and_the_one_before(caller: Caller) -> None:
     caller.clock.advance(10)
     second = caller.ask("GenerateOnceTask", Param="{}", **KIND).payload
     assert second["LastTask"] == first["TaskId"] != second["TaskId"]
-    task = caller.center.state()["tasks"][1]
+    task = caller.account.state()["tasks"][1]
     assert (task["param"], task["source"]) == ({"a": 1}, "console")
 
 
@@ -48,7 +48,7 @@ def test_beyond_the_limit_nothing_is_created_with_http_200() -> None:
     assert answered.status == 200
     assert answered.payload.keys() == {"RequestId", "CanCreate"}
     assert answered.payload["CanCreate"] is False
-    assert len(caller.center.state()["started"]) == 10
+    assert len(caller.account.state()["started"]) == 10
 
 
 def test_a_second_run_of_a_kind_is_refused(caller: Caller) -> None:
@@ -61,7 +61,7 @@ def test_a_second_run_of_a_kind_is_refused(caller: Caller) -> None:
 def test_a_param_that_is_no_object_is_refused(caller: Caller, param: str) -> None:
     answered = caller.ask("GenerateOnceTask", Param=param, **KIND)
     assert (answered.status, answered.code) == (400, "InvalidParameter")
-    assert caller.center.state()["started"] == []
+    assert caller.account.state()["started"] == []
 
 
 def test_a_result_tells_how_far_a_task_is(caller: Caller) -> None:
@@ -212,7 +212,7 @@ def test_cancelling_answers_nothing_but_a_request_id(caller: Caller) -> None:
         assert answered.status == 200
         assert answered.payload.keys() == {"RequestId"}
     assert caller.result(task_id)["TaskInfo"] == {"Status": "FAIL"}
-    assert caller.center.state()["cancelled"] == [task_id]
+    assert caller.account.state()["cancelled"] == [task_id]
     caller.start()
 
 
@@ -221,4 +221,4 @@ def test_a_virus_scan_answers_no_id(caller: Caller) -> None:
     assert answered.status == 200
     assert answered.payload.keys() == {"RequestId"}
     scan = {"ScanType": "user", "ScanPath.1": "/tmp", "ScanPath.2": "/var", "DryRun": "false"}
-    assert caller.center.state()["virus_scans"] == [scan]
+    assert caller.account.state()["virus_scans"] == [scan]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aegis.emulator.quirks import ODDITIES, apply_oddities
+from airflow_provider_aegis.emulator.quirks import ODDITIES, apply_quirks
 from airflow_provider_aegis.emulator.settings import KINDS, Settings, changed
 
 
@@ -15,7 +15,7 @@ def result(**settings: Any) -> dict[str, Any]:
         "TaskId": "abc",
         "TaskInfo": {"Status": "START", "Progress": 90},
     }
-    apply_oddities(answer, changed(Settings(), **settings))
+    apply_quirks(answer, changed(Settings(), **settings))
     return answer
 
 
@@ -51,17 +51,17 @@ def test_oddities_of_results_go_together() -> None:
 
 def test_the_last_task_can_end_in_a_newline() -> None:
     answer = {"TaskId": "new", "LastTask": "old"}
-    apply_oddities(answer, Settings(last_task_newline=True))
+    apply_quirks(answer, Settings(last_task_newline=True))
     assert answer == {"TaskId": "new", "LastTask": "old\n"}
 
 
 def test_an_answer_without_a_task_info_keeps_its_task_id() -> None:
     answer = {"TaskId": "new", "CanCreate": True}
-    apply_oddities(answer, Settings(task_info="null", report_progress=False, last_task_newline=True))
+    apply_quirks(answer, Settings(task_info="null", report_progress=False, last_task_newline=True))
     assert answer == {"TaskId": "new", "CanCreate": True}
 
 
 def test_a_result_of_nothing_stays_one() -> None:
     answer: dict[str, Any] = {"TaskId": 0, "TaskInfo": None}
-    apply_oddities(answer, Settings(report_progress=False))
+    apply_quirks(answer, Settings(report_progress=False))
     assert answer == {"TaskId": 0, "TaskInfo": None}

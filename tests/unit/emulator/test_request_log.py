@@ -60,13 +60,13 @@ HUGE = "x" * 1_000_000
 def test_a_huge_request_is_cut(caller: Caller, ask: Callable[[Caller], object]) -> None:
     ask(caller)
     ask(caller)
-    assert len(json.dumps(caller.center.log())) < 2 * 3 * LONGEST_TEXT
-    assert max(map(len, caller.center.state()["requests"])) <= LONGEST_TEXT + 1
+    assert len(json.dumps(caller.account.log())) < 2 * 3 * LONGEST_TEXT
+    assert max(map(len, caller.account.state()["requests"])) <= LONGEST_TEXT + 1
 
 
 def test_what_is_usual_is_kept_whole(caller: Caller) -> None:
     param = json.dumps({"uuids": "x" * 2000})
     caller.ask("GenerateOnceTask", Param=param, **KIND)
-    (only,) = caller.center.log()
+    (only,) = caller.account.log()
     assert only["params"] == {"Param": param, **KIND}
     assert MOST_PARAMS > 100

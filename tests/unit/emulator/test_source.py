@@ -47,7 +47,7 @@ def test_an_ignored_source_is_stored_and_neither_repeated_nor_filtered_by() -> N
     assert not any("Source" in row for row in _described(caller))
     assert caller.ask("GetLastOnceTaskInfo", Source="console", **KIND).payload["TaskInfo"] is not None
     assert _leaves(caller, Source=TOKEN) == 44
-    assert {task["source"] for task in caller.center.state()["tasks"]} == {TOKEN, ""}
+    assert {task["source"] for task in caller.account.state()["tasks"]} == {TOKEN, ""}
 
 
 def test_a_source_that_is_refused_starts_nothing() -> None:
@@ -55,7 +55,7 @@ def test_a_source_that_is_refused_starts_nothing() -> None:
     answered = caller.ask("GenerateOnceTask", Param="{}", Source=TOKEN, **KIND)
     assert (answered.status, answered.code) == (400, "InvalidParameter")
     assert "Source" in answered.payload["Message"]
-    assert caller.center.state()["started"] == []
+    assert caller.account.state()["started"] == []
 
 
 @pytest.mark.parametrize(("action", "params"), READS)

@@ -17,14 +17,14 @@ SCAN = "VUL_CHECK_TASK"
 def test_the_connection_is_read_when_it_is_first_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     hook = AegisHook("nowhere")
     with pytest.raises(ConfigurationError, match=r"Connection 'nowhere' is not defined.*AIRFLOW_CONN_NOWHERE"):
-        _ = hook.service
+        _ = hook.config
 
 
 def test_the_connection_is_read_on_a_loop_as_well(sas: Emulator) -> None:
-    service = asyncio.run(AegisHook().aget_service())
-    assert service.endpoint.url == f"{sas.url}/"
+    config = asyncio.run(AegisHook().aget_config())
+    assert config.endpoint.url == f"{sas.url}/"
     with pytest.raises(ConfigurationError, match="'nowhere' is not defined"):
-        asyncio.run(AegisHook("nowhere").aget_service())
+        asyncio.run(AegisHook("nowhere").aget_config())
 
 
 @pytest.mark.parametrize("answered", [True, False])

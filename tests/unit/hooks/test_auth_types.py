@@ -45,7 +45,7 @@ def test_every_auth_type_gets_an_answer_and_its_secrets_are_masked(
     assert handed_out.access_key_id in message
     assert set(revealed(handed_out)[1:]) <= set(masked)
     assert (OIDC_TOKEN in masked) == (auth_type == "oidc_role_arn")
-    seen = f"{message} {caplog.text} {hook.service!r}"
+    seen = f"{message} {caplog.text} {hook.config!r}"
     for secret in [*masked, BASE.access_key_secret.reveal()]:
         assert secret not in seen
 
@@ -73,7 +73,7 @@ def test_the_default_chain_looks_again_whenever_credentials_are_fetched(
     for number in range(3):
         monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", f"LTAI-{number}")
         monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "a-secret")
-        keys = hook.perform(authenticate(refused))
+        keys = hook.run_flow(authenticate(refused))
         assert keys.access_key_id == f"LTAI-{number}"
         refused = keys
 

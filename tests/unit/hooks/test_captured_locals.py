@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
 from airflow_provider_aegis.client.flows.exchange import exchange
 from airflow_provider_aegis.emulator import Emulator
@@ -46,7 +46,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def assert_bare(driver: Driver, hook: AegisHook, services: CredentialsServices) -> None:
-    error = failure(driver, hook.service)
+    error = failure(driver, hook.config)
     seen = captured(error)
     handed_out = [text or "" for one in services.handed_out for text in revealed(one)[1:]]
     signatures = [one.rpartition("Signature=")[2] for one in services.authorizations if one]
@@ -55,9 +55,9 @@ def assert_bare(driver: Driver, hook: AegisHook, services: CredentialsServices) 
         assert secret not in seen
 
 
-def failure(driver: Driver, service: Service) -> Exception:
+def failure(driver: Driver, config: ClientConfig) -> Exception:
     try:
-        driver.perform(service, exchange(service, READ))
+        driver.run_flow(config, exchange(config, READ))
     except (SecurityCenterError, ConfigurationError) as error:
         return error
     raise AssertionError("there were credentials")

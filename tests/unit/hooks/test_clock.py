@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from airflow_provider_aegis.client.flows.exchange import Conversation, exchange
-from airflow_provider_aegis.client.flows.poll_interval import Pace
+from airflow_provider_aegis.client.flows.exchange import Flow, exchange
+from airflow_provider_aegis.client.flows.poll_interval import PollInterval
 from airflow_provider_aegis.client.flows.wait import Ending, Outcome, watch
 from airflow_provider_aegis.client.jobs import once_task
 from airflow_provider_aegis.emulator import Emulator
@@ -22,18 +22,18 @@ POLLS = 20
 @pytest.mark.parametrize("skew", [-7200, 7200], ids=["worker 2 hours ahead", "worker 2 hours behind"])
 def test_a_clock_that_is_off_by_two_hours_costs_one_refusal(driver: Driver, skew: float, sas: Emulator) -> None:
     sas.set(clock_skew=skew)
-    service = AegisHook().service
+    config = AegisHook().config
 
-    def scan() -> Conversation[Ending]:
-        started = yield from exchange(service, once_task.generate_once_task(once_task_type=KIND))
+    def scan() -> Flow[Ending]:
+        started = yield from exchange(config, once_task.generate_once_task(once_task_type=KIND))
         read = once_task.get_once_task_result_info(once_task_id=started["TaskId"], once_task_type=KIND)
         for _ in range(POLLS):
-            yield from exchange(service, read)
+            yield from exchange(config, read)
         threading.Timer(0.1, lambda: sas.finish(started["TaskId"])).start()
-        return (yield from watch(service, read, pace=Pace(0.05, 0.05)))
+        return (yield from watch(config, read, pace=PollInterval(0.05, 0.05)))
 
-    assert driver.perform(service, scan()).outcome is Outcome.SUCCESS
-    assert driver.perform(service, scan()).outcome is Outcome.SUCCESS, "the next task of the process knows it too"
+    assert driver.run_flow(config, scan()).outcome is Outcome.SUCCESS
+    assert driver.run_flow(config, scan()).outcome is Outcome.SUCCESS, "the next task of the process knows it too"
     refusals = [(number, line.code) for number, line in enumerate(sas.log) if line.code]
     assert refusals == [(0, "InvalidTimeStamp.Expired")]
     assert len(sas.started) == 2

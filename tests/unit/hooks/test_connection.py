@@ -33,8 +33,8 @@ def test_the_region_chooses_the_control_plane(region: str, host: str) -> None:
 
 
 def test_a_host_wins_over_the_region() -> None:
-    service = parse_connection(connection(host="tds.vpc-proxy.aliyuncs.com"), region="ap-southeast-1")
-    assert service.endpoint.url == "https://tds.vpc-proxy.aliyuncs.com/"
+    config = parse_connection(connection(host="tds.vpc-proxy.aliyuncs.com"), region="ap-southeast-1")
+    assert config.endpoint.url == "https://tds.vpc-proxy.aliyuncs.com/"
 
 
 def test_the_arguments_region_wins_over_the_connections() -> None:
@@ -50,22 +50,22 @@ def test_a_region_that_is_not_known_is_used_with_one_warning(caplog: pytest.LogC
 
 
 def test_an_emulator_on_loopback_needs_no_tls() -> None:
-    service = parse_connection(connection(host="http://127.0.0.1", port=8765, extra={}))
-    assert service.endpoint.url == "http://127.0.0.1:8765/"
+    config = parse_connection(connection(host="http://127.0.0.1", port=8765, extra={}))
+    assert config.endpoint.url == "http://127.0.0.1:8765/"
 
 
 def test_defaults_are_those_of_the_table() -> None:
-    service = parse_connection(connection())
-    assert (service.connect_timeout, service.read_timeout, service.max_requests_per_second) == (5, 10, 5)
-    assert service.ca_bundle is None
+    config = parse_connection(connection())
+    assert (config.connect_timeout, config.read_timeout, config.max_requests_per_second) == (5, 10, 5)
+    assert config.ca_bundle is None
 
 
 def test_extras_are_read_and_may_be_text_as_in_a_uri() -> None:
     extra = {"region": "cn-hangzhou", "connect_timeout": "2.5", "read_timeout": 7, "max_requests_per_second": "1"}
-    service = parse_connection(connection(extra=extra | {"security_token": "token", "ca_bundle": "/ca.pem"}))
-    assert (service.connect_timeout, service.read_timeout, service.max_requests_per_second) == (2.5, 7, 1)
-    assert service.credentials.ready() == Credentials("id", "secret", "token")
-    assert service.ca_bundle == "/ca.pem"
+    config = parse_connection(connection(extra=extra | {"security_token": "token", "ca_bundle": "/ca.pem"}))
+    assert (config.connect_timeout, config.read_timeout, config.max_requests_per_second) == (2.5, 7, 1)
+    assert config.credentials.ready() == Credentials("id", "secret", "token")
+    assert config.ca_bundle == "/ca.pem"
 
 
 @pytest.mark.parametrize(
@@ -97,9 +97,9 @@ def test_a_connection_of_the_official_provider_works() -> None:
             "endpoint": "http://another.product.example",
         },
     )
-    service = parse_connection(conn)
-    assert service.endpoint.host == CHINA
-    assert service.credentials.ready() == Credentials("theirs", "hidden")
+    config = parse_connection(conn)
+    assert config.endpoint.host == CHINA
+    assert config.credentials.ready() == Credentials("theirs", "hidden")
 
 
 @pytest.mark.parametrize(
@@ -181,10 +181,10 @@ def test_what_json_can_hold_and_no_form_can_is_named_too(fields: dict[str, Any],
     ],
 )
 def test_every_auth_type_is_read_without_asking_anybody(fields: dict[str, Any], account: str) -> None:
-    service = parse_connection(connection(**fields))
-    assert service.credentials.account == account
+    config = parse_connection(connection(**fields))
+    assert config.credentials.account == account
     again = parse_connection(connection(**fields), region="eu-central-1")
-    assert fields["extra"]["auth_type"] in ("access_key", "sts") or again.credentials is service.credentials
+    assert fields["extra"]["auth_type"] in ("access_key", "sts") or again.credentials is config.credentials
 
 
 @pytest.mark.parametrize(

@@ -91,8 +91,8 @@ def test_what_airflow_itself_writes_into_a_uri_is_read(extra: dict[str, Any], mo
     uri = stored.get_uri()
     assert ("__extra__" in uri) == (extra["read_timeout"] == 7)
     monkeypatch.setenv("AIRFLOW_CONN_C", uri)
-    service = AegisHook("c").service
-    assert (service.region, service.read_timeout) == ("cn-hangzhou", 7)
+    config = AegisHook("c").config
+    assert (config.region, config.read_timeout) == ("cn-hangzhou", 7)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_what_airflow_itself_writes_into_a_uri_is_read(extra: dict[str, Any], mo
 )
 def test_a_variable_that_gives_no_type_is_read_as_ours(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_C", text)
-    assert AegisHook("c").service.credentials.account == "id"
+    assert AegisHook("c").config.credentials.account == "id"
 
 
 @pytest.mark.parametrize("name", [one.name for one in FIELDS if "number" in one.schema["type"]])

@@ -49,7 +49,7 @@ def test_a_copy_of_a_hook_has_no_secret_and_a_connection_of_its_own(
             hook.call("ListUnfinishedOnceTask", TaskType="VUL_CHECK_TASK", Target="t")
         with copied(hook) as other:
             assert type(other) is AegisHook
-            assert "service" not in vars(other)
+            assert "config" not in vars(other)
             assert (other.aegis_conn_id, other.region) == (hook.aegis_conn_id, "cn-shanghai")
             assert other.call("ListUnfinishedOnceTask", TaskType="VUL_CHECK_TASK", Target="t")["OnceTasks"] == []
             assert other._transport is not hook._transport

@@ -26,9 +26,9 @@ def blocking(request: Call) -> Any:
 
 def nonblocking(request: Call) -> Any:
     async def ask() -> Any:
-        service = AegisHook().service
-        async with open_transport(service) as transport:
-            return await transport.perform(exchange(service, request))
+        config = AegisHook().config
+        async with open_transport(config) as transport:
+            return await transport.run_flow(exchange(config, request))
 
     return asyncio.run(ask())
 

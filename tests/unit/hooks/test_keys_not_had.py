@@ -62,7 +62,7 @@ def test_what_sts_answers_becomes_an_error_of_this_package(
 ) -> None:
     services.trouble = trouble
     with caplog.at_level(logging.DEBUG), pytest.raises(error, match=words) as caught:
-        role(monkeypatch, sas).perform(authenticate())
+        role(monkeypatch, sas).run_flow(authenticate())
     assert "leaked" not in f"{caught.value!r} {caplog.text}"
     assert caught.value.__context__ is None
 
@@ -86,7 +86,7 @@ def test_sts_that_is_not_there_is_unreachable(
         monkeypatch, sas, {"auth_type": "credentials_uri", "credentials_uri": "http://127.0.0.1:1/keys?secret=x"}
     )
     with pytest.raises(UnreachableError) as caught:
-        hook.perform(authenticate())
+        hook.run_flow(authenticate())
     assert "secret" not in str(caught.value)
 
 
@@ -95,7 +95,7 @@ def test_a_token_file_that_cannot_be_read_is_named(
 ) -> None:
     hook = connect(monkeypatch, sas, extras("oidc_role_arn", services, tmp_path / "none"))
     with pytest.raises(ConfigurationError, match=r"'oidc_token_file'.*No such file"):
-        hook.perform(authenticate())
+        hook.run_flow(authenticate())
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", None], ids=["no token", "no path"])
@@ -112,7 +112,7 @@ def test_a_token_file_that_is_none_is_named(
     hook = connect(monkeypatch, sas, extras("oidc_role_arn", services, path))
     words = "odd characters" if content else "not the name of a file"
     with pytest.raises(ConfigurationError, match=rf"'oidc_token_file'.*{words}"):
-        hook.perform(authenticate())
+        hook.run_flow(authenticate())
 
 
 def test_an_answer_that_repeats_the_chains_secret_does_not_give_it_away(
@@ -123,7 +123,7 @@ def test_an_answer_that_repeats_the_chains_secret_does_not_give_it_away(
     services.trouble = refusal(403, "NoPermission", f"Not with {BASE.access_key_secret.reveal()}.")
     hook = connect(monkeypatch, sas, {"auth_type": "ram_role_arn", "role_arn": ROLE})
     with pytest.raises(PermissionDeniedError, match=r"Not with \*\*\*\."):
-        hook.perform(authenticate())
+        hook.run_flow(authenticate())
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_an_answer_does_not_repeat_what_guards_a_role_or_a_uri(
     services.trouble = refusal(403, "NoPermission", "Not with {request}.")
     extra = {name: value.replace("{uri}", services.uri) for name, value in extra.items()}
     with pytest.raises((PermissionDeniedError, AuthenticationError), match=words) as caught:
-        connect(monkeypatch, sas, extra, BASE if "role_arn" in extra else None).perform(authenticate())
+        connect(monkeypatch, sas, extra, BASE if "role_arn" in extra else None).run_flow(authenticate())
     assert "as-agreed" not in str(caught.value)
     assert ("Grant sts:" in str(caught.value)) == ("role_arn" in extra)
 
@@ -161,7 +161,7 @@ def test_a_service_that_fails_for_a_while_is_transient_behind_the_default_chain_
     services.trouble = refusal(status, "Busy", "Busy.")
     extra = {"auth_type": auth_type} | ({"credentials_uri": services.uri} if auth_type == "credentials_uri" else {})
     with pytest.raises(UnreachableError):
-        connect(monkeypatch, sas, extra).perform(authenticate())
+        connect(monkeypatch, sas, extra).run_flow(authenticate())
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.credentials.base import authenticate
-from airflow_provider_aegis.client.flows.commands import Conversation
+from airflow_provider_aegis.client.flows.commands import Flow
 from airflow_provider_aegis.client.flows.exchange import exchange
-from airflow_provider_aegis.client.flows.poll_interval import Pace
+from airflow_provider_aegis.client.flows.poll_interval import PollInterval
 from airflow_provider_aegis.client.flows.wait import Outcome, watch
 from airflow_provider_aegis.client.jobs import once_task
 from airflow_provider_aegis.client.transport.nonblocking import open_transport
@@ -44,13 +44,13 @@ def test_a_session_of_900_seconds_is_fetched_once(
 
 
 def waiting(
-    sas: Emulator, service: Service, *, kind: str = "VUL_CHECK_TASK", seconds: float = 6, pause: float = 0.1
-) -> Conversation[Outcome]:
-    started = yield from exchange(service, once_task.generate_once_task(once_task_type=kind))
+    sas: Emulator, config: ClientConfig, *, kind: str = "VUL_CHECK_TASK", seconds: float = 6, pause: float = 0.1
+) -> Flow[Outcome]:
+    started = yield from exchange(config, once_task.generate_once_task(once_task_type=kind))
     timer = threading.Timer(seconds, lambda: sas.finish(started["TaskId"]))
     timer.start()
     read = once_task.get_once_task_result_info(once_task_id=started["TaskId"], once_task_type=kind)
-    ending = yield from watch(service, read, pace=Pace(pause, pause))
+    ending = yield from watch(config, read, pace=PollInterval(pause, pause))
     timer.join()
     return ending.outcome
 
@@ -60,8 +60,8 @@ def test_keys_expire_in_the_middle_of_a_wait_and_no_poll_is_lost(
 ) -> None:
     # Really waits: what is handed out lives by the machine's clock.
     services.life = 3
-    service = role(monkeypatch, sas).service
-    assert driver.perform(service, waiting(sas, service)) is Outcome.SUCCESS
+    config = role(monkeypatch, sas).config
+    assert driver.run_flow(config, waiting(sas, config)) is Outcome.SUCCESS
     assert len(services.handed_out) >= 3
     assert [line.code for line in sas.log if line.code] == []
 
@@ -73,11 +73,11 @@ def test_keys_of_a_minute_last_through_a_wait_of_five_at_both_transports(
     services.life, seconds, pause = 60, 300, 2
     drivers: list[Driver] = [Blocking(), Nonblocking()]
     # Two sessions, so that neither lives on the keys that the other has fetched.
-    waits = [role(monkeypatch, sas, role_session_name=type(driver).__name__).service for driver in drivers]
+    waits = [role(monkeypatch, sas, role_session_name=type(driver).__name__).config for driver in drivers]
 
-    def wait(driver: Driver, service: Service) -> Outcome:
+    def wait(driver: Driver, config: ClientConfig) -> Outcome:
         kind = type(driver).__name__  # two scans of one kind would be in each other's way
-        return driver.perform(service, waiting(sas, service, kind=kind, seconds=seconds, pause=pause))
+        return driver.run_flow(config, waiting(sas, config, kind=kind, seconds=seconds, pause=pause))
 
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(wait, drivers, waits)) == [Outcome.SUCCESS] * 2
@@ -93,26 +93,26 @@ def test_keys_of_a_minute_last_through_a_wait_of_five_at_both_transports(
 def test_keys_that_are_refused_are_replaced_in_the_middle_of_a_wait(
     driver: Driver, sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service = role(monkeypatch, sas).service
+    config = role(monkeypatch, sas).config
 
-    def conversation() -> Conversation[None]:
-        yield from exchange(service, READ)
+    def flow() -> Flow[None]:
+        yield from exchange(config, READ)
         access_key_id, secret, token = revealed(services.handed_out[0])
         sas.add_key(access_key_id, secret, token=token, seconds=0)
-        yield from exchange(service, READ)
-        yield from exchange(service, READ)
+        yield from exchange(config, READ)
+        yield from exchange(config, READ)
 
-    driver.perform(service, conversation())
+    driver.run_flow(config, flow())
     assert services.requests["AssumeRole"] == 2
 
 
 def test_a_wait_rides_out_that_no_keys_can_be_had_for_a_while(
     driver: Driver, sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service = role(monkeypatch, sas).service
+    config = role(monkeypatch, sas).config
 
-    def conversation() -> Conversation[Outcome]:
-        started = yield from exchange(service, once_task.generate_once_task(once_task_type="VUL_CHECK_TASK"))
+    def flow() -> Flow[Outcome]:
+        started = yield from exchange(config, once_task.generate_once_task(once_task_type="VUL_CHECK_TASK"))
         once_task_id = started["TaskId"]
         read = once_task.get_once_task_result_info(once_task_id=once_task_id, once_task_type="VUL_CHECK_TASK")
         access_key_id, secret, token = revealed(services.handed_out[0])
@@ -125,11 +125,11 @@ def test_a_wait_rides_out_that_no_keys_can_be_had_for_a_while(
 
         timer = threading.Timer(0.5, heal)
         timer.start()
-        ending = yield from watch(service, read, pace=Pace(0.05, 0.05))
+        ending = yield from watch(config, read, pace=PollInterval(0.05, 0.05))
         timer.join()
         return ending.outcome
 
-    assert driver.perform(service, conversation()) is Outcome.SUCCESS
+    assert driver.run_flow(config, flow()) is Outcome.SUCCESS
     assert services.requests["AssumeRole"] > 2
 
 
@@ -137,9 +137,9 @@ def test_200_waits_on_one_connection_are_one_assume_role(
     sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def run() -> set[object]:
-        service = await role(monkeypatch, sas).aget_service()
-        async with open_transport(service) as transport:
-            found = await asyncio.gather(*(transport.perform(authenticate()) for _ in range(200)))
+        config = await role(monkeypatch, sas).aget_config()
+        async with open_transport(config) as transport:
+            found = await asyncio.gather(*(transport.run_flow(authenticate()) for _ in range(200)))
         return set(found)
 
     assert len(asyncio.run(run())) == 1
@@ -150,7 +150,7 @@ def test_threads_on_one_connection_are_one_assume_role(
     sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hook = role(monkeypatch, sas)
-    assert hook.service
+    assert hook.config
     with ThreadPoolExecutor(50) as pool:
-        assert len(set(pool.map(lambda _: hook.sibling().perform(authenticate()), range(200)))) == 1
+        assert len(set(pool.map(lambda _: hook.sibling().run_flow(authenticate()), range(200)))) == 1
     assert services.requests["AssumeRole"] == 1

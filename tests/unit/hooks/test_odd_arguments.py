@@ -68,7 +68,7 @@ def test_an_extra_that_cannot_be_read_is_named(extra: str, monkeypatch: pytest.M
 
     monkeypatch.setattr(AegisHook, "get_connection", lambda *_: Odd())
     with pytest.raises(ConfigurationError, match="Connection 'c': the extra is not JSON"):
-        _ = AegisHook("c").service
+        _ = AegisHook("c").config
 
 
 def test_a_cancellation_that_cannot_even_begin_is_logged(
@@ -91,7 +91,7 @@ def test_a_look_up_that_hangs_ends_for_all_that_share_it(monkeypatch: pytest.Mon
         return await asyncio.gather(*(events() for _ in range(3)))
 
     monkeypatch.setattr(base, "LOOK_UP_SECONDS", 0.05)
-    monkeypatch.setattr(AegisHook, "aget_service", hang)
+    monkeypatch.setattr(AegisHook, "aget_config", hang)
     for (event,) in asyncio.run(together()):
         assert event["error"]["error_class"] == UnreachableError.__name__
         assert "connection 'c' could not be looked up" in event["error"]["message"]

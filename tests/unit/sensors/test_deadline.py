@@ -27,10 +27,10 @@ def allowed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that each read of the sensor may take."""
     seconds: list[float] = []
 
-    def note(service: Any, call: Any, *, deadline: float | None = None, priority: Priority = Priority.CALL) -> Any:
+    def note(config: Any, call: Any, *, deadline: float | None = None, priority: Priority = Priority.CALL) -> Any:
         assert deadline is not None
-        seconds.append(deadline - service.clock.monotonic())
-        return exchange(service, call, deadline=deadline, priority=priority)
+        seconds.append(deadline - config.clock.monotonic())
+        return exchange(config, call, deadline=deadline, priority=priority)
 
     monkeypatch.setattr(once_task, "exchange", note)
     return seconds

@@ -15,7 +15,7 @@ import pytest
 from airflow.jobs.triggerer_job_runner import TriggerRunner
 from airflow.triggers.base import BaseTrigger
 
-from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.transport import nonblocking
 from airflow_provider_aegis.emulator import Emulator, Fault
 from airflow_provider_aegis.hooks.aegis import AegisHook
@@ -37,7 +37,7 @@ EVERY: dict[type[BaseTrigger], dict[str, Any]] = {
         "deadline": 5.5,
         "ours": True,
         "cancel_on_kill": True,
-        "ride_out_all": True,
+        "retry_all_errors": True,
     },
     AegisVacancyTrigger: {
         "once_task_type": SCAN,
@@ -217,13 +217,13 @@ def test_the_connection_of_many_that_start_together_is_looked_up_once(
     sas: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look_ups: list[str | None] = []
-    look_up = AegisHook.aget_service
+    look_up = AegisHook.aget_config
 
-    async def counting(hook: AegisHook) -> Service:
+    async def counting(hook: AegisHook) -> ClientConfig:
         look_ups.append(hook.region)
         return await look_up(hook)
 
-    monkeypatch.setattr(AegisHook, "aget_service", counting)
+    monkeypatch.setattr(AegisHook, "aget_config", counting)
 
     async def outcomes(number: int, **how: Any) -> set[str]:
         waiting = (events(trigger("unknown", deadline=time.time() - 1, **how)) for _ in range(number))

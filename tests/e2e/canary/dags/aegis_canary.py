@@ -105,7 +105,7 @@ with DAG(dag_id="canary_told", schedule=None, catchup=False):
     @task
     def told_by_the_worker(conn_id: str) -> None:
         """Get the keys as a task does."""
-        tell("the task", AegisHook(conn_id).perform(authenticate()))
+        tell("the task", AegisHook(conn_id).run_flow(authenticate()))
 
     for conn_id in AUTH_TYPES:
         told_by_the_worker.override(task_id=f"{conn_id}_worker")(conn_id)

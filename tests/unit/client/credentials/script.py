@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from airflow_provider_aegis.client.credentials.base import Clock, Fetched
 from airflow_provider_aegis.client.credentials.refreshing import RefreshingCredentials
-from airflow_provider_aegis.client.flows.commands import Conversation, Sleep
+from airflow_provider_aegis.client.flows.commands import Flow, Sleep
 from airflow_provider_aegis.client.protocol.signing import Credentials
-from tests.fakes import FakeClock, Stage, service
+from tests.fakes import FakeClock, Stage, config
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Script:
     begun: threading.Event = field(default_factory=threading.Event)
     account: str = "account 1"
 
-    def fetch(self, clock: Clock) -> Conversation[Fetched]:
+    def fetch(self, clock: Clock) -> Flow[Fetched]:
         assert clock is self.clock
         self.fetches += 1
         number = 1 if self.same else self.fetches
@@ -50,11 +50,11 @@ class Rig:
     stage: Stage
 
     def get(self, refused: Credentials | None = None) -> Credentials:
-        return self.provider.ready(refused) or self.stage.perform(self.provider.get(refused))
+        return self.provider.ready(refused) or self.stage.run_flow(self.provider.get(refused))
 
 
 def make(life: float | None = 3600.0) -> Rig:
     clock = FakeClock(now=1000.0)
     script = Script(clock, life)
     provider = RefreshingCredentials(script, clock=clock)
-    return Rig(script, provider, Stage(service(clock=clock, credentials=provider)))
+    return Rig(script, provider, Stage(config(clock=clock, credentials=provider)))

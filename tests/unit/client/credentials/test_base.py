@@ -18,8 +18,8 @@ def test_keys_of_a_connection_are_handed_out_as_they_are(refused: Credentials | 
     provider = StaticCredentials(KEYS)
     assert provider.ready(refused) == KEYS
     stage = fakes.stage()
-    assert stage.perform(provider.get(refused)) == KEYS
-    assert stage.perform(provider.fetch(stage.clock)) == Fetched(KEYS, expires=None)
+    assert stage.run_flow(provider.get(refused)) == KEYS
+    assert stage.run_flow(provider.fetch(stage.clock)) == Fetched(KEYS, expires=None)
     assert provider.account == "LTAI-id"
 
 
@@ -60,7 +60,7 @@ SIGNATURE = Signature("GetOnceTaskResultInfo", "2026-01-02T03:04:05Z", "nonce", 
         StaticCredentials(KEYS),
         SIGNATURE,
         Send("https://h/", SIGNATURE, connect_timeout=5, read_timeout=10),
-        fakes.service(credentials=StaticCredentials(KEYS)),
+        fakes.config(credentials=StaticCredentials(KEYS)),
     ],
     ids=lambda thing: type(thing).__name__,
 )

@@ -21,7 +21,7 @@ from airflow_provider_aegis.client.errors import (
     UnreachableError,
 )
 from airflow_provider_aegis.client.flows.commands import Send
-from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.responses import Response
 from airflow_provider_aegis.client.protocol.signing import Credentials
 from tests.fakes import Scripted, Stage, failure, signature_of
 from tests.unit.client.credentials.places import FETCHED, FROM_STS, HANDED_OUT, ROLE_NAME, TOKEN, fetch, query_of
@@ -109,7 +109,7 @@ def test_a_chain_without_credentials_says_where_it_looked() -> None:
     assert "~/.aliyun/config.json" in str(error)
 
 
-@pytest.mark.parametrize("trouble", [Answer(503, {}, b""), NoAnswerError("reset"), Answer(429, {}, b"")])
+@pytest.mark.parametrize("trouble", [Response(503, {}, b""), NoAnswerError("reset"), Response(429, {}, b"")])
 def test_metadata_that_fails_for_a_while_is_transient(trouble: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
     error = refusal(trouble)
     assert type(error) is UnreachableError

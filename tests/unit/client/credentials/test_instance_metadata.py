@@ -13,7 +13,7 @@ from airflow_provider_aegis.client.errors import (
     SecurityCenterError,
     UnreachableError,
 )
-from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.responses import Response
 from tests.fakes import Scripted, answer
 from tests.unit.client.credentials.places import FETCHED, HANDED_OUT, PAYLOAD, ROLE_NAME, TOKEN, fetch
 
@@ -45,13 +45,13 @@ def test_the_role_is_not_asked_for_where_it_is_known(how: str, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("reply", "error"),
     [
-        (Answer(403, {}, b"no"), AuthenticationError),
-        (Answer(404, {}, b""), AuthenticationError),
-        (Answer(302, {}, b""), AuthenticationError),
-        (Answer(503, {}, b""), UnreachableError),
-        (Answer(200, {}, b""), AuthenticationError),
-        (Answer(200, {}, b"to\nken"), AuthenticationError),
-        (Answer(200, {}, b"\xff"), AuthenticationError),
+        (Response(403, {}, b"no"), AuthenticationError),
+        (Response(404, {}, b""), AuthenticationError),
+        (Response(302, {}, b""), AuthenticationError),
+        (Response(503, {}, b""), UnreachableError),
+        (Response(200, {}, b""), AuthenticationError),
+        (Response(200, {}, b"to\nken"), AuthenticationError),
+        (Response(200, {}, b"\xff"), AuthenticationError),
         (NoAnswerError("reset"), UnreachableError),
         (UnreachableError("down"), UnreachableError),
     ],
@@ -66,7 +66,7 @@ def test_without_a_token_nothing_is_asked(reply: Scripted, error: type[SecurityC
 @pytest.mark.parametrize("value", ["false", "False", "true", "", "0"])
 def test_unless_the_environment_says_in_so_many_words_that_it_may(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALIBABA_CLOUD_IMDSV1_DISABLED", value)
-    refused = Answer(404, {}, b"")
+    refused = Response(404, {}, b"")
     if value.lower() == "false":
         fetched, stage = fetch(InstanceMetadata("r"), refused, HANDED_OUT)
         assert fetched == FETCHED
@@ -79,7 +79,7 @@ def test_unless_the_environment_says_in_so_many_words_that_it_may(value: str, mo
 @pytest.mark.parametrize("name", [b"../../api/token", b"a?b", b"a b", b"<html>", b"x" * 65, b""])
 def test_a_name_that_is_no_roles_leads_nowhere(name: bytes) -> None:
     with pytest.raises(AuthenticationError):
-        fetch(InstanceMetadata(), TOKEN, Answer(200, {}, name))
+        fetch(InstanceMetadata(), TOKEN, Response(200, {}, name))
 
 
 @pytest.mark.parametrize("payload", [{"Code": "Failed"}, {**PAYLOAD, "Code": "Failed"}, {}, {"Code": "Success"}])

@@ -11,17 +11,17 @@ from dataclasses import replace
 import pytest
 
 from airflow_provider_aegis.client.errors import UnreachableError
-from airflow_provider_aegis.client.flows.commands import Authenticate, Conversation, Fetch, Join, Send, bounded
+from airflow_provider_aegis.client.flows.commands import Authenticate, Fetch, Flow, Join, Send, bounded
 from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.client.transport import blocking
 from airflow_provider_aegis.client.transport.blocking import BlockingTransport
 from airflow_provider_aegis.client.transport.nonblocking import open_transport
-from tests.fakes import KEYS, FakeClock, service
+from tests.fakes import KEYS, FakeClock, config
 from tests.unit.client.credentials.script import make
 from tests.unit.client.transport.drivers import Blocking, Driver, Nonblocking, service_at
 
 
-def authenticate(seconds: float = float("inf")) -> Conversation[object]:
+def authenticate(seconds: float = float("inf")) -> Flow[object]:
     return (yield Authenticate(seconds=seconds))
 
 
@@ -31,7 +31,7 @@ def test_of_many_threads_that_ask_at_once_one_fetches() -> None:
 
     def ask(_: int) -> object:
         with BlockingTransport(service_at("http://127.0.0.1:1", credentials=rig.provider)) as transport:
-            return transport.perform(authenticate())
+            return transport.run_flow(authenticate())
 
     with ThreadPoolExecutor(50) as pool:
         assert len(set(pool.map(ask, range(200)))) == 1
@@ -44,7 +44,7 @@ def test_those_that_wait_are_given_the_error_of_the_one_that_fetched() -> None:
 
     def ask(_: int) -> object:
         with BlockingTransport(service_at("http://127.0.0.1:1", credentials=rig.provider)) as transport:
-            return transport.perform(authenticate())
+            return transport.run_flow(authenticate())
 
     with ThreadPoolExecutor(20) as pool:
         failures = list(pool.map(ask, range(20)))
@@ -64,13 +64,13 @@ def test_a_caller_waits_no_longer_than_it_can_and_the_fetch_goes_on_for_the_othe
     results: list[object] = []
 
     def ask() -> None:
-        results.append(driver.perform(known, authenticate()))
+        results.append(driver.run_flow(known, authenticate()))
 
     other = threading.Thread(target=ask)
     if not fetching or driver.module is blocking:  # a fetch on a loop goes on, one of a blocking caller is its own
         other.start()
         assert rig.script.begun.wait(5)
-    reply = driver.perform(known, authenticate(seconds=0.1))
+    reply = driver.run_flow(known, authenticate(seconds=0.1))
     assert isinstance(reply, UnreachableError)
     assert "in time" in str(reply)
     if other.ident:
@@ -83,7 +83,7 @@ def test_no_request_for_credentials_takes_longer_than_its_caller_can_wait() -> N
     clock = FakeClock()
     sent = Send("https://sts.aliyuncs.com/", None, 5, 10, seconds=15)
 
-    def flow() -> Conversation[object]:
+    def flow() -> Flow[object]:
         yield sent
         clock.advance(2)
         yield sent
@@ -112,11 +112,11 @@ def test_threads_and_event_loops_of_a_process_share_a_fetch(first: str) -> None:
 
     def block() -> None:
         with BlockingTransport(known) as transport:
-            found.append(transport.perform(authenticate()))
+            found.append(transport.run_flow(authenticate()))
 
     async def run() -> None:
         async with open_transport(known) as transport:
-            found.append(await transport.perform(authenticate()))
+            found.append(await transport.run_flow(authenticate()))
 
     def loop() -> None:
         asyncio.run(run())
@@ -141,11 +141,11 @@ def test_a_blocking_call_on_the_thread_of_the_loop_that_fetches_does_not_wait_fo
 
     async def run() -> tuple[object, object]:
         async with open_transport(known) as transport:
-            task = asyncio.create_task(transport.perform(authenticate()))
+            task = asyncio.create_task(transport.run_flow(authenticate()))
             await asyncio.sleep(0.02)  # really waits, so that it is under way
             assert rig.script.fetches == 1
             with BlockingTransport(known) as transport_of_ours:
-                got = transport_of_ours.perform(authenticate())
+                got = transport_of_ours.run_flow(authenticate())
             return got, await task
 
     thread = threading.Thread(target=lambda: found.append(asyncio.run(run())), daemon=True)
@@ -160,7 +160,7 @@ def test_a_caller_that_looked_before_another_had_fetched_does_not_fetch_again() 
     rig = make()
     late = rig.provider._fetch(Fetch())  # it has looked, and found nothing
     assert rig.get().access_key_id == "id-1"
-    assert rig.stage.perform(late).access_key_id == "id-1"
+    assert rig.stage.run_flow(late).access_key_id == "id-1"
     assert rig.script.fetches == 1
 
 
@@ -169,11 +169,11 @@ def test_a_signal_handler_may_ask_while_its_own_thread_fetches() -> None:
     rig.script.pause = 1
     outer = rig.provider.get()
     next(outer)  # this thread fetches, and a signal handler runs
-    known = service(clock=rig.script.clock, credentials=rig.provider)
+    known = config(clock=rig.script.clock, credentials=rig.provider)
     rig.script.pause = 0
     with BlockingTransport(known) as transport:
-        assert transport.perform(rig.provider.get()).access_key_id == "id-2"
-    assert rig.stage.perform(outer).access_key_id == "id-1"
+        assert transport.run_flow(rig.provider.get()).access_key_id == "id-2"
+    assert rig.stage.run_flow(outer).access_key_id == "id-1"
 
 
 def test_a_fetch_that_is_broken_off_leaves_it_to_those_that_waited() -> None:
@@ -186,7 +186,7 @@ def test_a_fetch_that_is_broken_off_leaves_it_to_those_that_waited() -> None:
 
     def ask(_: int) -> object:
         with BlockingTransport(known) as transport:
-            return transport.perform(authenticate())
+            return transport.run_flow(authenticate())
 
     asked = [threads.submit(ask, number) for number in range(5)]
     outer.close()

@@ -25,11 +25,11 @@ from airflow_provider_aegis.client.errors import (
     SecurityCenterError,
     UnreachableError,
 )
-from airflow_provider_aegis.client.flows.commands import Conversation, Send, Sleep
-from airflow_provider_aegis.client.flows.poll_interval import Pace
+from airflow_provider_aegis.client.flows.commands import Flow, Send, Sleep
+from airflow_provider_aegis.client.flows.poll_interval import PollInterval
 from airflow_provider_aegis.client.flows.wait import Outcome, watch
-from airflow_provider_aegis.client.protocol.responses import Answer
-from tests.fakes import READ, STALE, Stage, answer, service, signature_of
+from airflow_provider_aegis.client.protocol.responses import Response
+from tests.fakes import READ, STALE, Stage, answer, config, signature_of
 from tests.unit.client.credentials.script import make
 
 # How long they are kept
@@ -62,7 +62,7 @@ def test_credentials_of_a_minute_last_through_a_wait_of_a_day() -> None:
     expire: dict[str, float] = {}
     stale: list[str] = []
 
-    def answer_to(send: Send) -> Answer:
+    def answer_to(send: Send) -> Response:
         access_key_id = signature_of(send).credentials.access_key_id
         expires = expire.setdefault(access_key_id, clock.time() + 60)  # they were fetched for this request
         if clock.time() >= expires:
@@ -70,9 +70,9 @@ def test_credentials_of_a_minute_last_through_a_wait_of_a_day() -> None:
         return STALE if access_key_id in stale else answer({"TaskInfo": {"Status": "PROCESSING"}})
 
     day, pause = 86_400, 30
-    on_stage = Stage(service(clock=clock, credentials=rig.provider), [answer_to] * (day // pause + 1))
+    on_stage = Stage(config(clock=clock, credentials=rig.provider), [answer_to] * (day // pause + 1))
     deadline = clock.monotonic() + day
-    ending = on_stage.perform(watch(on_stage.service, READ, pace=Pace(pause, pause), deadline=deadline))
+    ending = on_stage.run_flow(watch(on_stage.config, READ, pace=PollInterval(pause, pause), deadline=deadline))
     assert (ending.outcome, ending.error) == (Outcome.DEADLINE, None)
     assert len(on_stage.sent) >= day / pause * 0.9  # the pace is never quite the same
     assert stale == [], "credentials were sent that had expired"
@@ -95,7 +95,7 @@ def test_one_caller_refreshes_ahead_while_the_others_go_on_with_good_credentials
     rig.script.pause = 1
     assert isinstance(next(refresh), Sleep)
     assert {rig.get().access_key_id for _ in range(5)} == {"id-1"}
-    assert rig.stage.perform(refresh).access_key_id == "id-2"
+    assert rig.stage.run_flow(refresh).access_key_id == "id-2"
     assert rig.get().access_key_id == "id-2"
     assert rig.script.fetches == 2
 
@@ -184,7 +184,7 @@ class Named:
     name: str
     account = "account"
 
-    def fetch(self, clock: Clock) -> Conversation[Fetched]:
+    def fetch(self, clock: Clock) -> Flow[Fetched]:
         raise AuthenticationError("none")
         yield
 

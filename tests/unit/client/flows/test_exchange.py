@@ -26,7 +26,7 @@ from airflow_provider_aegis.client.flows.exchange import (
     exchange,
 )
 from airflow_provider_aegis.client.protocol.operations import Call, call
-from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.responses import Response
 from airflow_provider_aegis.client.protocol.signing import Credentials
 from tests.fakes import (
     BROKEN,
@@ -40,9 +40,9 @@ from tests.fakes import (
     START,
     Stage,
     answer,
+    config,
     dates,
     failure,
-    service,
     signature_of,
     stage,
     throttled,
@@ -53,7 +53,7 @@ from tests.fakes import (
 
 def test_a_call_is_one_signed_post_with_the_parameters_in_the_query() -> None:
     it = stage(OK)
-    assert it.perform(exchange(it.service, READ)) == {"RequestId": "R"}
+    assert it.run_flow(exchange(it.config, READ)) == {"RequestId": "R"}
     (send,) = it.sent
     query = "TaskId=t1&TaskName=T%20%26%20N&TaskType=T"
     assert (send.method, send.url) == ("POST", f"https://{HOST}/?{query}")
@@ -67,46 +67,46 @@ def test_a_call_is_one_signed_post_with_the_parameters_in_the_query() -> None:
 
 def test_a_call_without_parameters_has_no_query() -> None:
     it = stage(OK)
-    it.perform(exchange(it.service, call("GetVirusScanLatestTaskStatistic", Nothing=None)))
+    it.run_flow(exchange(it.config, call("GetVirusScanLatestTaskStatistic", Nothing=None)))
     assert it.sent[0].url == f"https://{HOST}/"
 
 
 def test_the_keys_are_asked_for_before_every_attempt() -> None:
     it = stage(BROKEN, BROKEN, OK)
-    it.perform(exchange(it.service, READ))
+    it.run_flow(exchange(it.config, READ))
     assert it.refreshes == [False, False, False]
 
 
 def test_without_keys_nothing_is_sent() -> None:
-    conversation = exchange(stage().service, READ)
-    assert next(conversation) == Authenticate(refused=None)
+    flow = exchange(stage().config, READ)
+    assert next(flow) == Authenticate(refused=None)
     with pytest.raises(AuthenticationError, match="no keys"):
-        conversation.send(AuthenticationError("no keys"))
+        flow.send(AuthenticationError("no keys"))
 
 
 @pytest.mark.parametrize("call", [READ, START])
 def test_keys_that_cannot_be_fetched_now_are_asked_for_again(call: Call) -> None:
-    conversation = exchange(stage().service, call)
-    next(conversation)
-    assert isinstance(conversation.send(UnreachableError("no keys")), Sleep)
-    assert next(conversation) == Authenticate()
-    assert isinstance(conversation.send(KEYS), Send)
+    flow = exchange(stage().config, call)
+    next(flow)
+    assert isinstance(flow.send(UnreachableError("no keys")), Sleep)
+    assert next(flow) == Authenticate()
+    assert isinstance(flow.send(KEYS), Send)
 
 
 @pytest.mark.parametrize("call", [READ, START])
 def test_keys_are_asked_for_only_so_often_and_a_write_is_not_in_doubt_for_it(call: Call) -> None:
-    conversation = exchange(stage().service, call)
+    flow = exchange(stage().config, call)
     for _ in range(MAX_ATTEMPTS - 1):
-        next(conversation)
-        conversation.send(UnreachableError("no keys"))
-    next(conversation)
+        next(flow)
+        flow.send(UnreachableError("no keys"))
+    next(flow)
     with pytest.raises(UnreachableError, match="no keys"):
-        conversation.send(UnreachableError("no keys"))
+        flow.send(UnreachableError("no keys"))
 
 
 def test_every_attempt_has_a_nonce_and_a_date_of_its_own() -> None:
     it = stage(BROKEN, BROKEN, OK)
-    it.perform(exchange(it.service, READ))
+    it.run_flow(exchange(it.config, READ))
     nonces = {signature_of(send).nonce for send in it.sent}
     assert len(nonces) == 3
     assert all(len(nonce) == 32 for nonce in nonces)
@@ -119,7 +119,7 @@ def test_every_attempt_has_a_nonce_and_a_date_of_its_own() -> None:
 def test_a_read_is_repeated_with_a_bound_that_doubles_and_at_most_five_times_in_all() -> None:
     it = stage(*[BROKEN] * MAX_ATTEMPTS)
     with pytest.raises(ServiceError):
-        it.perform(exchange(it.service, READ))
+        it.run_flow(exchange(it.config, READ))
     assert MAX_ATTEMPTS == len(it.sent) == 5
     assert it.slept == [1, 2, 4, 8]
 
@@ -131,49 +131,49 @@ def test_the_back_off_draws_anything_up_to_its_bound() -> None:
             return b / 2
 
     it = stage(BROKEN, BROKEN, OK, rng=Half())
-    it.perform(exchange(it.service, READ))
+    it.run_flow(exchange(it.config, READ))
     assert it.slept == [0.5, 1]
 
 
 def test_no_back_off_is_longer_than_twenty_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_ATTEMPTS", 9)
     it = stage(*[BROKEN] * 8, OK)
-    it.perform(exchange(it.service, READ))
+    it.run_flow(exchange(it.config, READ))
     assert it.slept == [1, 2, 4, 8, 16, 20, 20, 20]
 
 
 @pytest.mark.parametrize("last", [SKEWED, STALE], ids=["clock", "token"])
-def test_five_attempts_are_all_whatever_the_fifth_meets(last: Answer) -> None:
+def test_five_attempts_are_all_whatever_the_fifth_meets(last: Response) -> None:
     it = stage(*[BROKEN] * 4, last, *[OK] * 3)
     with pytest.raises(SecurityCenterError):
-        it.perform(exchange(it.service, READ))
+        it.run_flow(exchange(it.config, READ))
     assert len(it.sent) == 5
 
 
 @pytest.mark.parametrize("call_", [READ, START, CANCEL], ids=lambda known: known.operation.name)
 def test_the_wait_that_the_service_asks_for_is_obeyed_in_milliseconds(call_: Any) -> None:
     it = stage(throttled(1500), throttled(40), OK)
-    it.perform(exchange(it.service, call_))
+    it.run_flow(exchange(it.config, call_))
     assert it.slept == [1.5, 0.04]
 
 
 @pytest.mark.parametrize(("code", "status"), [("ServerError", 500), ("TaskRepeat", 400), ("Unheard.Of", 200)])
 def test_the_wait_is_obeyed_whatever_the_code(code: str, status: int) -> None:
     it = stage(failure(code, status, x_acs_retry_after="3000"), OK)
-    it.perform(exchange(it.service, READ))
+    it.run_flow(exchange(it.config, READ))
     assert it.slept == [3]
 
 
 @pytest.mark.parametrize("odd", ["0", "-5", "1.5", "soon", "", "١٥", "1e3", "9" * 5000, "Fri, 02 Jan 2026 03:04:05"])
 def test_a_wait_that_is_no_positive_number_is_none(odd: str) -> None:
     it = stage(throttled(odd), OK)
-    it.perform(exchange(it.service, READ))
+    it.run_flow(exchange(it.config, READ))
     assert it.slept == [1]
 
 
 def test_without_a_deadline_a_wait_of_two_minutes_is_the_longest() -> None:
     it = stage(throttled(int(LONGEST_RETRY_AFTER * 1000)), OK)
-    it.perform(exchange(it.service, READ))
+    it.run_flow(exchange(it.config, READ))
     assert it.slept == [LONGEST_RETRY_AFTER]
 
 
@@ -181,7 +181,7 @@ def test_without_a_deadline_a_wait_of_two_minutes_is_the_longest() -> None:
 def test_without_a_deadline_a_longer_wait_is_the_callers_to_decide(milliseconds: int) -> None:
     it = stage(throttled(milliseconds))
     with pytest.raises(ThrottledError) as caught:
-        it.perform(exchange(it.service, READ))
+        it.run_flow(exchange(it.config, READ))
     assert caught.value.retry_after == milliseconds / 1000
     assert it.slept == []
 
@@ -192,7 +192,7 @@ def test_nor_does_the_next_call_sleep_through_it(milliseconds: int) -> None:
     it = stage(throttled(milliseconds), OK)
     for _ in range(2):
         try:
-            it.perform(exchange(it.service, READ))
+            it.run_flow(exchange(it.config, READ))
         except SecurityCenterError:
             continue
     assert sum(it.slept) <= LONGEST_RETRY_AFTER
@@ -205,7 +205,7 @@ MakeError = Callable[[str], SecurityCenterError]
 def test_an_error_of_the_line_gets_the_name_of_the_operation(make: MakeError) -> None:
     it = stage(*[make("down") for _ in range(5)])
     with pytest.raises(SecurityCenterError, match="down") as caught:
-        it.perform(exchange(it.service, READ))
+        it.run_flow(exchange(it.config, READ))
     assert caught.value.action == "GetOnceTaskResultInfo"
 
 
@@ -219,9 +219,9 @@ def test_an_answer_that_repeats_the_request_gives_no_secret_away(code: str) -> N
     page = f"https://api.aliyun.com/troubleshoot?q={quote(echo)}"
     detail = {"AuthAction": echo, "EncodedDiagnosticMessage": echo, echo: echo}
     payload = {"Code": code, "Message": echo, "RequestId": echo, "Recommend": page, "AccessDeniedDetail": detail}
-    it = Stage(service(credentials=StaticCredentials(keys)), [answer(payload, 400)] * MAX_ATTEMPTS)
+    it = Stage(config(credentials=StaticCredentials(keys)), [answer(payload, 400)] * MAX_ATTEMPTS)
     with pytest.raises(SecurityCenterError) as caught:
-        it.perform(exchange(it.service, READ))
+        it.run_flow(exchange(it.config, READ))
     told = f"{caught.value!r} {caught.value} {caught.value.as_dict()} {caught.value.__context__!r}"
     assert caught.value.recommend
     assert "x-acs-security-token:***" in told

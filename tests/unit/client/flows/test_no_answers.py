@@ -8,7 +8,7 @@ import pytest
 from airflow.serialization.serialized_objects import BaseSerialization
 
 from airflow_provider_aegis.client.errors import ProtocolError, ThrottledError
-from airflow_provider_aegis.client.protocol.responses import MAX_DEPTH, Answer, read_answer
+from airflow_provider_aegis.client.protocol.responses import MAX_DEPTH, Response, read_response
 from tests.fakes import READ, answer
 
 HTML = "<html><body>502 Bad Gateway</body></html>"
@@ -48,7 +48,7 @@ def test_what_is_no_json_object_is_a_protocol_error_that_keeps_status_and_reques
     body: bytes, status: int, transient: bool
 ) -> None:
     with pytest.raises(ProtocolError) as caught:
-        read_answer(answer(body, status, x_acs_request_id="H-1"), READ)
+        read_response(answer(body, status, x_acs_request_id="H-1"), READ)
     error = caught.value
     assert (error.action, error.http_status, error.request_id) == ("GetOnceTaskResultInfo", status, "H-1")
     assert error.transient is transient
@@ -60,7 +60,7 @@ def test_a_gateway_that_asks_to_wait_is_heard_without_json(
     body: bytes, status: int, milliseconds: str, seconds: float | None
 ) -> None:
     with pytest.raises(ThrottledError, match="the answer is") as caught:
-        read_answer(answer(body, status, x_acs_request_id="H-1", x_acs_retry_after=milliseconds), READ)
+        read_response(answer(body, status, x_acs_request_id="H-1", x_acs_retry_after=milliseconds), READ)
     error = caught.value
     assert (error.retry_after, error.http_status, error.request_id) == (seconds, status, "H-1")
     assert error.refused is (status == 429), "a failure leaves a write in doubt"
@@ -69,14 +69,14 @@ def test_a_gateway_that_asks_to_wait_is_heard_without_json(
 @pytest.mark.parametrize("body", [HTML, "<html", "\n <!DOCTYPE html>", "<HTML>"])
 def test_html_is_called_by_its_name(body: str) -> None:
     with pytest.raises(ProtocolError, match="is HTML"):
-        read_answer(answer(body, 502), READ)
+        read_response(answer(body, 502), READ)
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
 @pytest.mark.parametrize("body", [b"", b"{}", HTML.encode()], ids=["empty", "JSON", "HTML"])
 def test_a_redirect_is_refused(status: int, body: bytes) -> None:
     with pytest.raises(ProtocolError, match="redirect") as caught:
-        read_answer(answer(body, status, location="https://evil.example/"), READ)
+        read_response(answer(body, status, location="https://evil.example/"), READ)
     assert not caught.value.transient
 
 
@@ -94,7 +94,7 @@ def test_a_redirect_is_refused(status: int, body: bytes) -> None:
 )
 def test_the_error_says_why_a_body_cannot_be_read(body: bytes, named: str) -> None:
     with pytest.raises(ProtocolError, match=named):
-        read_answer(Answer(200, {}, body), READ)
+        read_response(Response(200, {}, body), READ)
 
 
 def nested(levels: int, opening: str, closing: str) -> bytes:
@@ -107,12 +107,12 @@ def nested(levels: int, opening: str, closing: str) -> bytes:
     ids=["lists", "wide lists", "objects"],
 )
 def test_nesting_is_bounded_where_airflow_can_store_it(opening: str, closing: str) -> None:
-    payload = read_answer(Answer(200, {}, nested(MAX_DEPTH, opening, closing)), READ)
+    payload = read_response(Response(200, {}, nested(MAX_DEPTH, opening, closing)), READ)
     assert BaseSerialization.deserialize(json.loads(json.dumps(BaseSerialization.serialize(payload)))) == payload
     with pytest.raises(ProtocolError, match="nested too deeply"):
-        read_answer(Answer(200, {}, nested(MAX_DEPTH + 1, opening, closing)), READ)
+        read_response(Response(200, {}, nested(MAX_DEPTH + 1, opening, closing)), READ)
 
 
 def test_what_is_wide_or_full_of_brackets_is_not_deep() -> None:
     payload = {"List": [{"Path": "[" * 200}] * 200}
-    assert read_answer(answer(payload), READ) == payload
+    assert read_response(answer(payload), READ) == payload

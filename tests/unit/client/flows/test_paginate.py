@@ -42,11 +42,11 @@ class Lister:
         return self.say(page, len(self.records))
 
 
-def read_all(service: Lister, page_size: int = 200, **how: Any) -> list[Record]:
+def read_all(config: Lister, page_size: int = 200, **how: Any) -> list[Record]:
     pages = Pages("L", page_size, **how)
     shown: list[Record] = []
     while pages.params:
-        answer = service.answer(pages.params)
+        answer = config.answer(pages.params)
         if pages.read(answer):
             shown.append(answer)
     return [record for answer in shown for record in answer.get("L") or []]
@@ -79,9 +79,9 @@ SAYING: dict[str, Say] = {
 @pytest.mark.parametrize("say", SAYING.values(), ids=list(SAYING))
 @pytest.mark.parametrize("records", [0, 1, 49, 50, 51, 100, 450, 460])
 def test_a_service_that_gives_smaller_pages_loses_nothing(records: int, say: Say) -> None:
-    service = Lister(records, most=50, say=say)
-    assert read_all(service, page_size=200) == service.records
-    assert len(service.asked) <= records // 50 + 2
+    config = Lister(records, most=50, say=say)
+    assert read_all(config, page_size=200) == config.records
+    assert len(config.asked) <= records // 50 + 2
 
 
 @patiently
@@ -89,15 +89,15 @@ def test_a_service_that_gives_smaller_pages_loses_nothing(records: int, say: Say
     records=st.integers(0, 40), most=st.integers(1, 10), asked=st.integers(1, 10), total=st.none() | st.integers(-5, 60)
 )
 def test_every_record_is_read_once_whatever_the_total(records: int, most: int, asked: int, total: int | None) -> None:
-    service = Lister(records, most=most, say=lambda page, _: page | ({} if total is None else {"TotalCount": total}))
-    assert read_all(service, page_size=asked) == service.records
+    config = Lister(records, most=most, say=lambda page, _: page | ({} if total is None else {"TotalCount": total}))
+    assert read_all(config, page_size=asked) == config.records
 
 
 @pytest.mark.parametrize(("records", "requests"), [(0, 1), (1, 1), (49, 1), (50, 2), (51, 2), (99, 2)])
 def test_no_more_is_asked_for_than_is_needed(records: int, requests: int) -> None:
-    service = Lister(records, most=50, say=info())
-    read_all(service, page_size=50)
-    assert service.asked == [{"PageSize": 50, "CurrentPage": number + 1} for number in range(requests)]
+    config = Lister(records, most=50, say=info())
+    read_all(config, page_size=50)
+    assert config.asked == [{"PageSize": 50, "CurrentPage": number + 1} for number in range(requests)]
 
 
 def test_the_first_page_is_shown_though_it_is_empty_and_no_other() -> None:
@@ -131,9 +131,9 @@ def test_pages_that_repeat_for_ever_end(cycle: int, by_token: bool, said: Record
 
 @pytest.mark.parametrize("records", [0, 1, 50, 51, 100, 450])
 def test_pages_can_be_asked_for_by_token(records: int) -> None:
-    service = Lister(records, most=50)
-    assert read_all(service, page_size=100, by_token=True) == service.records
-    first, *others = service.asked
+    config = Lister(records, most=50)
+    assert read_all(config, page_size=100, by_token=True) == config.records
+    first, *others = config.asked
     assert first == {"PageSize": 100, "UseNextToken": True}
     assert others == [{**first, "NextToken": str(at)} for at in range(50, max(records, 1), 50)]
 
@@ -165,10 +165,10 @@ def test_a_short_page_with_a_token_is_not_the_last_of_pages_by_number() -> None:
 
 
 def test_the_hook_reads_on_though_the_total_is_too_small(sas: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    service = Lister(
+    config = Lister(
         450, most=50, say=lambda page, _: {"TaskManageResponseList": page["L"], "PageInfo": {"TotalCount": 60}}
     )
-    monkeypatch.setattr(AegisHook, "call", lambda self, action, **params: service.answer(params))
+    monkeypatch.setattr(AegisHook, "call", lambda self, action, **params: config.answer(params))
     with AegisHook() as hook:
         answers = list(hook.describe_once_task(once_task_type="T", page_size=200))
-    assert [record for answer in answers for record in answer["TaskManageResponseList"]] == service.records
+    assert [record for answer in answers for record in answer["TaskManageResponseList"]] == config.records

@@ -6,10 +6,17 @@ import random
 
 import pytest
 
-from airflow_provider_aegis.client.flows.poll_interval import JITTER, MOST_SAMPLES, Pace, Sample, remember, time_left
+from airflow_provider_aegis.client.flows.poll_interval import (
+    JITTER,
+    MOST_SAMPLES,
+    PollInterval,
+    Sample,
+    remember,
+    time_left,
+)
 from tests.benchmarks import pace as simulation
 
-PACE = Pace(30.0, 300.0)
+PACE = PollInterval(30.0, 300.0)
 
 
 def samples(*points: tuple[float, float | None]) -> list[Sample]:

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 import pytest
 
-from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.errors import DeadlineExceededError
 from airflow_provider_aegis.client.flows import rate_limit
-from airflow_provider_aegis.client.flows.exchange import Command, Conversation, Send, Sleep, exchange
+from airflow_provider_aegis.client.flows.exchange import Command, Flow, Send, Sleep, exchange
 from airflow_provider_aegis.client.flows.rate_limit import (
     CEILING_SECONDS,
     LONGEST_NAP_SECONDS,
@@ -24,7 +24,7 @@ from airflow_provider_aegis.client.flows.rate_limit import (
 )
 from airflow_provider_aegis.client.protocol.endpoints import Endpoint
 from airflow_provider_aegis.client.protocol.signing import Credentials
-from tests.fakes import CANCEL, READ, FakeClock, FakeCredentials, Stage, answer, failure, service, signature_of
+from tests.fakes import CANCEL, READ, FakeClock, FakeCredentials, Stage, answer, config, failure, signature_of
 
 T = TypeVar("T")
 URGENT, CALL, POLL = Priority.URGENT, Priority.CALL, Priority.POLL
@@ -208,10 +208,10 @@ def test_a_call_in_a_signal_handler_does_not_wait_for_the_one_that_it_interrupts
     assert waits == [-1, 0]
 
 
-def paced(clock: FakeClock | None = None, host: str = "host", account: str = "id", **changes: Any) -> Service:
+def paced(clock: FakeClock | None = None, host: str = "host", account: str = "id", **changes: Any) -> ClientConfig:
     keys = FakeCredentials([Credentials(account, "s")])
     known = {"max_requests_per_second": 5.0, "rng": Never(), **changes}
-    return service(clock=clock or FakeClock(), endpoint=Endpoint("https", host), credentials=keys, **known)
+    return config(clock=clock or FakeClock(), endpoint=Endpoint("https", host), credentials=keys, **known)
 
 
 def test_a_limiter_is_shared_by_account_and_endpoint() -> None:
@@ -234,8 +234,8 @@ def test_credentials_that_change_keep_the_limiter_of_their_account() -> None:
         account = "account 1"
 
     keys = Role([Credentials("first", "s", "t"), Credentials("second", "s", "t")])
-    stage = Stage(service(credentials=keys), [failure("InvalidSecurityToken.Expired"), answer({})])
-    stage.perform(exchange(stage.service, READ))
+    stage = Stage(config(credentials=keys), [failure("InvalidSecurityToken.Expired"), answer({})])
+    stage.run_flow(exchange(stage.config, READ))
     assert [signature_of(send).credentials.access_key_id for send in stage.sent] == ["first", "second"]
     assert [account for account, _ in rate_limit._limiters] == ["account 1"]
 
@@ -269,19 +269,19 @@ def test_of_two_connections_in_use_the_lower_ceiling_counts() -> None:
 )
 def test_calls_pace_one_another(second: dict[str, str], slept: list[float]) -> None:
     clock = FakeClock()
-    Stage(paced(clock), [answer({})]).perform(exchange(paced(clock), READ))
+    Stage(paced(clock), [answer({})]).run_flow(exchange(paced(clock), READ))
     stage = Stage(paced(clock, **second), [answer({})])
-    stage.perform(exchange(stage.service, READ))
+    stage.run_flow(exchange(stage.config, READ))
     assert stage.slept == pytest.approx(slept)
 
 
 def begin(
     clock: FakeClock, deadline: float | None = None, call: Any = READ, priority: Priority = CALL
-) -> tuple[Conversation[dict[str, Any]], Command]:
+) -> tuple[Flow[dict[str, Any]], Command]:
     """Begin a call; give it and the first that it wants once it has its credentials."""
-    conversation = exchange(paced(clock), call, deadline=deadline, priority=priority)
-    next(conversation)
-    return conversation, conversation.send(Credentials("id", "s"))
+    flow = exchange(paced(clock), call, deadline=deadline, priority=priority)
+    next(flow)
+    return flow, flow.send(Credentials("id", "s"))
 
 
 def test_sixty_polls_do_not_keep_a_cancel_waiting() -> None:

@@ -1,4 +1,4 @@
-"""A wait as a conversation: what ends it, what it rides out, how it meets its deadline, what it says."""
+"""A wait as a flow: what ends it, what it rides out, how it meets its deadline, what it says."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from airflow_provider_aegis.client.errors import (
     UnreachableError,
 )
 from airflow_provider_aegis.client.flows.exchange import Send
-from airflow_provider_aegis.client.flows.poll_interval import Pace
+from airflow_provider_aegis.client.flows.poll_interval import PollInterval
 from airflow_provider_aegis.client.flows.wait import LAST_READ_SECONDS, Ending, Outcome, Watcher, watch
 from airflow_provider_aegis.client.jobs.once_task import get_once_task_result_info
-from airflow_provider_aegis.client.protocol.responses import Answer
-from tests.fakes import Stage, answer, failure, service
+from airflow_provider_aegis.client.protocol.responses import Response
+from tests.fakes import Stage, answer, config, failure
 
 CALL = get_once_task_result_info(once_task_id="x", once_task_type="VUL_CHECK_TASK")
-PACE = Pace(30.0, 300.0)
+PACE = PollInterval(30.0, 300.0)
 
 
-def state(word: str | None, **more: Any) -> Answer:
+def state(word: str | None, **more: Any) -> Response:
     info = {"TaskInfo": {"Status": word}} if word else {"TaskInfo": None}
     return answer({"RequestId": "R", **info, **more})
 
 
 def wait(*replies: Any, **how: Any) -> tuple[Ending, Stage]:
-    stage = Stage(service(), replies)
-    return stage.perform(watch(stage.service, CALL, pace=how.pop("pace", PACE), **how)), stage
+    stage = Stage(config(), replies)
+    return stage.run_flow(watch(stage.config, CALL, pace=how.pop("pace", PACE), **how)), stage
 
 
 @pytest.mark.parametrize(
@@ -83,14 +83,14 @@ def test_each_streak_of_trouble_is_told_once_and_its_end_as_well(caplog: pytest.
 
 
 def test_what_no_asking_can_change_ends_it_at_once() -> None:
-    stage = Stage(service(), [state("START"), failure("NoPermission", 403)])
+    stage = Stage(config(), [state("START"), failure("NoPermission", 403)])
     with pytest.raises(PermissionDeniedError):
-        stage.perform(watch(stage.service, CALL, pace=PACE))
+        stage.run_flow(watch(stage.config, CALL, pace=PACE))
     assert len(stage.sent) == 2
 
 
 def test_even_that_is_ridden_out_if_it_is_asked_for() -> None:
-    ending, _ = wait(failure("NoPermission", 403), state("SUCCESS"), ride_out_all=True)
+    ending, _ = wait(failure("NoPermission", 403), state("SUCCESS"), retry_all_errors=True)
     assert ending.outcome is Outcome.SUCCESS
 
 
@@ -112,8 +112,8 @@ def test_the_last_read_takes_no_longer_than_a_moment() -> None:
         stage.clock.advance(min(send.read_timeout, 60))
         return ServiceError("nothing")
 
-    stage = Stage(service(), [slow] * 30)
-    ending = stage.perform(watch(stage.service, CALL, pace=PACE, deadline=20))
+    stage = Stage(config(), [slow] * 30)
+    ending = stage.run_flow(watch(stage.config, CALL, pace=PACE, deadline=20))
     assert ending.outcome is Outcome.DEADLINE
     assert isinstance(ending.error, ServiceError)
     assert stage.clock.now <= 20 + LAST_READ_SECONDS + 0.1
@@ -136,12 +136,12 @@ def test_the_grace_begins_anew_when_the_task_was_known_in_between() -> None:
 
 
 def test_progress_stretches_the_naps_and_its_end_is_met() -> None:
-    def at(send: Send) -> Answer:
+    def at(send: Send) -> Response:
         now = stage.clock.now
         return state("SUCCESS" if now >= 3000 else "START", FinishCount=int(now), TotalCount=3000)
 
-    stage = Stage(service(), [at] * 100)
-    stage.perform(watch(stage.service, CALL, pace=PACE))
+    stage = Stage(config(), [at] * 100)
+    stage.run_flow(watch(stage.config, CALL, pace=PACE))
     assert len(stage.sent) <= 25, "fixed polling takes 100"
     assert stage.clock.now < 3060
     assert max(stage.slept) <= 300

@@ -17,7 +17,7 @@ from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCen
 from airflow_provider_aegis.client.flows.wait import Ending, Outcome
 from airflow_provider_aegis.client.protocol import responses as answers
 from airflow_provider_aegis.client.protocol.operations import call
-from airflow_provider_aegis.client.protocol.responses import Answer, read_answer
+from airflow_provider_aegis.client.protocol.responses import Response, read_response
 from tests.fakes import READ, answer, patiently
 from tests.unit.airflow_task import AIRFLOW_2
 
@@ -87,7 +87,7 @@ def bodies(draw: st.DrawFn) -> bytes:
 
 def read(body: bytes) -> dict[str, Any] | None:
     try:
-        return read_answer(answer(body), READ)
+        return read_response(answer(body), READ)
     except SecurityCenterError:
         return None
 
@@ -116,7 +116,7 @@ def test_what_is_read_passes_the_encoders_of_airflow(body: bytes) -> None:
 def test_so_does_every_error_that_goes_into_an_event(code: str, message: str, detail: Any, status: int) -> None:
     envelope = {"Code": code, "HostId": "h", "Message": message, "RequestId": message, "AccessDeniedDetail": detail}
     with pytest.raises(SecurityCenterError) as caught:
-        read_answer(answer(envelope, status, x_acs_request_id=message), READ)
+        read_response(answer(envelope, status, x_acs_request_id=message), READ)
     for error in (caught.value, ConfigurationError(message)):
         event = Ending(Outcome.ERROR, error=error).as_dict()
         for encode in ENCODERS.values():
@@ -152,11 +152,11 @@ def _nothing_logged_yet() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_nothing_logged_yet")
 def test_it_is_logged_once_for_an_operation(caplog: pytest.LogCaptureFixture) -> None:
-    unfit = Answer(200, {}, b'{"A": "\\ud800"}')
+    unfit = Response(200, {}, b'{"A": "\\ud800"}')
     with caplog.at_level(logging.WARNING):
         for action in ("DescribeX", "DescribeX", "DescribeY"):
-            read_answer(unfit, call(action))
-            read_answer(Answer(200, {}, b'{"A": "\\u00e4"}'), call(f"{action}Z"))
+            read_response(unfit, call(action))
+            read_response(Response(200, {}, b'{"A": "\\u00e4"}'), call(f"{action}Z"))
     assert [record.getMessage().split(" has ")[0] for record in caplog.records] == [
         "An answer of DescribeX",
         "An answer of DescribeY",

@@ -9,8 +9,8 @@ from airflow_provider_aegis.client.protocol.endpoints import (
     REGIONS,
     Endpoint,
     check_region,
-    doubt_about_region,
     resolve_endpoint,
+    unknown_region_warning,
 )
 
 
@@ -32,7 +32,7 @@ def test_a_region_has_its_control_plane(region: str, host: str) -> None:
 @pytest.mark.parametrize("region", REGIONS)
 def test_a_known_region_is_not_doubted(region: str) -> None:
     assert check_region(region)
-    assert doubt_about_region(region) == ""
+    assert unknown_region_warning(region) == ""
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_known_region_is_not_doubted(region: str) -> None:
     ],
 )
 def test_an_unknown_region_is_doubted_and_its_neighbours_named(region: str, said: str) -> None:
-    assert f"{region!r} is no region that is known here, and counts as {said}" in doubt_about_region(region)
+    assert f"{region!r} is no region that is known here, and counts as {said}" in unknown_region_warning(region)
 
 
 @pytest.mark.parametrize("host", [None, "tds.cn-shanghai.aliyuncs.com"])

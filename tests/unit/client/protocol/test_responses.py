@@ -26,10 +26,10 @@ from airflow_provider_aegis.client.errors import (
 )
 from airflow_provider_aegis.client.flows.exchange import MAX_ATTEMPTS, exchange
 from airflow_provider_aegis.client.protocol.operations import Call, call
-from airflow_provider_aegis.client.protocol.responses import Answer, read_answer
+from airflow_provider_aegis.client.protocol.responses import Response, read_response
 from tests.fakes import CANCEL, OK, READ, START, answer, failure, stage
 
-Reply = Answer | SecurityCenterError
+Reply = Response | SecurityCenterError
 TWICE = 2  # once more, after what was wrong has been put right
 DATE = {"date": "Fri, 02 Jan 2026 04:04:05 GMT"}
 HTML = "<html><body>502 Bad Gateway</body></html>"
@@ -107,7 +107,7 @@ each_row = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 def test_a_read_and_a_cancellation(row: Row, repeatable: Call) -> None:
     it = stage(*[row.reply] * MAX_ATTEMPTS)
     with pytest.raises(SecurityCenterError) as caught:
-        it.perform(exchange(it.service, repeatable))
+        it.run_flow(exchange(it.config, repeatable))
     assert (type(caught.value), len(it.sent)) == (row.raises, row.attempts)
 
 
@@ -120,7 +120,7 @@ def test_a_read_and_a_cancellation(row: Row, repeatable: Call) -> None:
 def test_a_write_is_not_sent_again_once_it_may_have_arrived(row: Row, write: Call) -> None:
     it = stage(*[row.reply] * MAX_ATTEMPTS)
     with pytest.raises(SecurityCenterError) as caught:
-        it.perform(exchange(it.service, write))
+        it.run_flow(exchange(it.config, write))
     expected = (OutcomeUnknownError, 1) if row.opens else (row.raises, row.attempts)
     assert (type(caught.value), len(it.sent)) == expected
 
@@ -128,7 +128,7 @@ def test_a_write_is_not_sent_again_once_it_may_have_arrived(row: Row, write: Cal
 @pytest.mark.parametrize("row", [row for row in TABLE if row.attempts > 1], ids=lambda row: row.name)
 def test_what_passes_ends_in_the_answer(row: Row) -> None:
     it = stage(row.reply, OK)
-    assert it.perform(exchange(it.service, READ)) == {"RequestId": "R"}
+    assert it.run_flow(exchange(it.config, READ)) == {"RequestId": "R"}
 
 
 @pytest.mark.parametrize("row", [row for row in TABLE if row.attempts > 1 and not row.opens], ids=lambda row: row.name)
@@ -136,14 +136,14 @@ def test_what_passes_ends_in_the_answer(row: Row) -> None:
 def test_a_start_that_was_refused_first_is_not_sent_again_after_an_open_question(row: Row, last: Row) -> None:
     it = stage(row.reply, last.reply, OK)
     with pytest.raises(OutcomeUnknownError):
-        it.perform(exchange(it.service, START))
+        it.run_flow(exchange(it.config, START))
     assert len(it.sent) == 2
 
 
 def test_an_open_question_says_why_it_is_one() -> None:
     it = stage(failure("ServerError", 500, "Something broke."))
     with pytest.raises(OutcomeUnknownError, match="not sent again: Something broke") as caught:
-        it.perform(exchange(it.service, START))
+        it.run_flow(exchange(it.config, START))
     error = caught.value
     assert (error.action, error.code, error.http_status) == ("GenerateOnceTask", "ServerError", 500)
     assert (error.request_id, error.cause_class) == ("REQUEST-1", "ServiceError")
@@ -170,7 +170,7 @@ def test_an_open_question_says_why_it_is_one() -> None:
 )
 @pytest.mark.parametrize("headers", [{}, {"x_acs_retry_after": "5"}], ids=str)
 def test_a_good_answer_is_returned_unchanged(payload: dict[str, Any], headers: dict[str, str]) -> None:
-    assert read_answer(answer(payload, **headers), READ) == payload
+    assert read_response(answer(payload, **headers), READ) == payload
 
 
 @pytest.mark.parametrize(("envelope", "is_error"), [({}, False), ({"HostId": "h"}, True), ({"hostId": "h"}, True)])
@@ -180,10 +180,10 @@ def test_an_unheard_code_on_200_is_an_error_in_the_envelope_of_errors_alone(
     """Some operations answer a word of their own in Code when all is well."""
     payload = {"Code": "Unheard.Of", "RequestId": "R", **envelope}
     if not is_error:
-        assert read_answer(answer(payload), READ) == payload
+        assert read_response(answer(payload), READ) == payload
         return
     with pytest.raises(InvalidRequestError):
-        read_answer(answer(payload), READ)
+        read_response(answer(payload), READ)
 
 
 @pytest.mark.parametrize("word", [False, "false", "False", " FALSE "], ids=repr)
@@ -205,7 +205,7 @@ def test_a_good_status_with_success_false_is_an_error(
     word: object, name: str, more: dict[str, Any], raises: type[SecurityCenterError], code: str, message: str
 ) -> None:
     with pytest.raises(SecurityCenterError, match=message) as caught:
-        read_answer(answer({name: word, "RequestId": "R-1", "Data": 1, **more}), READ)
+        read_response(answer({name: word, "RequestId": "R-1", "Data": 1, **more}), READ)
     error = caught.value
     assert (type(error), error.code, error.http_status, error.request_id) == (raises, code, 200, "R-1")
 
@@ -213,7 +213,7 @@ def test_a_good_status_with_success_false_is_an_error(
 @pytest.mark.parametrize("word", [True, "true", "", None, 0, 1, [], {"Success": False}, "no"], ids=repr)
 def test_any_other_success_is_none_to_doubt(word: object) -> None:
     payload = {"Success": word, "Data": {"Success": False}, "HttpStatusCode": 500}
-    assert read_answer(answer(payload), READ) == payload
+    assert read_response(answer(payload), READ) == payload
 
 
 NAMES = {
@@ -231,7 +231,7 @@ DETAIL = {"AuthAction": "yundun-sas:GetOnceTaskResultInfo", "AuthPrincipalDispla
 def test_an_error_carries_everything_that_the_envelope_says(status: int, spell: Any) -> None:
     envelope: dict[str, Any] = {spell(name): value for name, value in (NAMES | {"AccessDeniedDetail": DETAIL}).items()}
     with pytest.raises(PermissionDeniedError) as caught:
-        read_answer(answer(envelope, status), READ)
+        read_response(answer(envelope, status), READ)
     error = caught.value
     assert (error.action, error.code, error.http_status) == ("GetOnceTaskResultInfo", "NoPermission", status)
     assert (error.request_id, error.message, error.recommend) == ("R-1", "No.", "https://aliyun.com/x")
@@ -243,7 +243,7 @@ def test_an_error_carries_everything_that_the_envelope_says(status: int, spell: 
 @pytest.mark.parametrize("detail", [None, "text", ["list"], {}], ids=str)
 def test_an_odd_detail_of_a_missing_permission_is_left_out(detail: object) -> None:
     with pytest.raises(PermissionDeniedError) as caught:
-        read_answer(answer({"Code": "NoPermission", "AccessDeniedDetail": detail}, 403), READ)
+        read_response(answer({"Code": "NoPermission", "AccessDeniedDetail": detail}, 403), READ)
     assert caught.value.detail == {}
     assert "yundun-sas:GetOnceTaskResultInfo" in str(caught.value)
 
@@ -252,20 +252,20 @@ def test_an_odd_detail_of_a_missing_permission_is_left_out(detail: object) -> No
 def test_an_envelope_of_odd_types_is_an_error_all_the_same(odd: object) -> None:
     envelope = dict.fromkeys(("RequestId", "HostId", "Code", "Message", "Recommend"), odd)
     with pytest.raises(InvalidRequestError, match="no message came") as caught:
-        read_answer(answer(envelope, 400), READ)
+        read_response(answer(envelope, 400), READ)
     assert caught.value.code == ""
 
 
 def test_the_request_id_of_the_header_stands_in_for_a_missing_one() -> None:
     with pytest.raises(ServiceError) as caught:
-        read_answer(answer({"Code": "ServerError"}, 500, x_acs_request_id="H-1"), READ)
+        read_response(answer({"Code": "ServerError"}, 500, x_acs_request_id="H-1"), READ)
     assert caught.value.request_id == "H-1"
 
 
 @pytest.mark.parametrize("payload", [{"Code": "Throttling"}, {"Code": "Unheard.Of"}, {}], ids=str)
 def test_the_wait_that_was_asked_for_is_in_the_error(payload: dict[str, str]) -> None:
     with pytest.raises(ThrottledError) as caught:
-        read_answer(answer(payload, 503, x_acs_retry_after="1500"), READ)
+        read_response(answer(payload, 503, x_acs_retry_after="1500"), READ)
     assert caught.value.retry_after == 1.5
 
 
@@ -275,17 +275,17 @@ def test_an_answer_does_not_show_its_body() -> None:
 
 def test_a_failure_that_asks_to_wait_is_a_wait_and_leaves_a_write_in_doubt() -> None:
     it = stage(failure("ServerError", 503, "Busy.", x_acs_retry_after="40"), OK)
-    it.perform(exchange(it.service, READ))
+    it.run_flow(exchange(it.config, READ))
     assert it.slept == [0.04]
     it = stage(failure("ServerError", 503, "Busy.", x_acs_retry_after="40"), OK)
     with pytest.raises(OutcomeUnknownError):
-        it.perform(exchange(it.service, START))
+        it.run_flow(exchange(it.config, START))
     assert len(it.sent) == 1
 
 
 @pytest.mark.parametrize("status", [408, 425])
 def test_a_time_out_with_a_code_leaves_it_open_whether_a_write_was_carried_out(status: int) -> None:
     with pytest.raises(ServiceError) as caught:
-        read_answer(answer({"Code": "RequestTimeout"}, status), START)
+        read_response(answer({"Code": "RequestTimeout"}, status), START)
     assert caught.value.transient
     assert not caught.value.refused

@@ -208,9 +208,9 @@ def test_a_form_can_hold_json_text() -> None:
 
 def test_the_request_of_a_form_signs_its_body_and_shows_it_nowhere() -> None:
     it = stage(OK)
-    it.perform(exchange(it.service, call("ModifyImageRegistry", Id=1, Password="p&ssword")))
+    it.run_flow(exchange(it.config, call("ModifyImageRegistry", Id=1, Password="p&ssword")))
     (request,) = it.sent
-    assert (request.method, request.url) == ("POST", it.service.endpoint.url)
+    assert (request.method, request.url) == ("POST", it.config.endpoint.url)
     assert request.body == b"Id=1&Password=p%26ssword"
     assert request.headers == {"content-type": "application/x-www-form-urlencoded"}
     assert "ssword" not in repr(request)
@@ -218,7 +218,7 @@ def test_the_request_of_a_form_signs_its_body_and_shows_it_nowhere() -> None:
 
 def test_an_operation_that_is_read_with_get_is_sent_so() -> None:
     it = stage(OK)
-    it.perform(exchange(it.service, call("ListCheckRule", Lang="en")))
+    it.run_flow(exchange(it.config, call("ListCheckRule", Lang="en")))
     (request,) = it.sent
     assert (request.method, request.body, request.headers) == ("GET", b"", {})
     assert request.url.endswith("?Lang=en")

@@ -13,11 +13,11 @@ from typing import Any, Protocol, TypeVar
 import aiohttp.connector
 import pytest
 
-from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.errors import SecurityCenterError
-from airflow_provider_aegis.client.flows.exchange import Conversation, Send, Signature
+from airflow_provider_aegis.client.flows.exchange import Flow, Send, Signature
 from airflow_provider_aegis.client.protocol.endpoints import parse_host
-from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.responses import Response
 from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.client.transport import blocking, nonblocking
 from airflow_provider_aegis.client.transport.blocking import BlockingTransport
@@ -26,7 +26,7 @@ from tests import fakes
 from tests.unit.client.transport.loopback import Act, Server
 
 T = TypeVar("T")
-Outcome = Answer | SecurityCenterError
+Outcome = Response | SecurityCenterError
 
 KEYS = Credentials("test-access-key-id", "test-access-key-secret", "test/token+==")
 QUERY = "Param=%7B%22a%22%3A%20%22%2A~%22%7D&TaskType=T"
@@ -40,8 +40,8 @@ class Driver(Protocol):
         """Where the transport is defined."""
         ...
 
-    def perform(self, service: Service, conversation: Conversation[T]) -> T:
-        """Perform a conversation on a transport that is opened for it and closed after it."""
+    def run_flow(self, config: ClientConfig, flow: Flow[T]) -> T:
+        """Perform a flow on a transport that is opened for it and closed after it."""
         ...
 
     def idle(self, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
@@ -52,9 +52,9 @@ class Driver(Protocol):
 class Blocking:
     module = blocking
 
-    def perform(self, service: Service, conversation: Conversation[T]) -> T:
-        with BlockingTransport(service) as transport:
-            return transport.perform(conversation)
+    def run_flow(self, config: ClientConfig, flow: Flow[T]) -> T:
+        with BlockingTransport(config) as transport:
+            return transport.run_flow(flow)
 
     def idle(self, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
         later = SimpleNamespace(monotonic=lambda: monotonic() + seconds, sleep=time.sleep)
@@ -64,10 +64,10 @@ class Blocking:
 class Nonblocking:
     module = nonblocking
 
-    def perform(self, service: Service, conversation: Conversation[T]) -> T:
+    def run_flow(self, config: ClientConfig, flow: Flow[T]) -> T:
         async def run() -> T:
-            async with open_transport(service) as transport:
-                return await transport.perform(conversation)
+            async with open_transport(config) as transport:
+                return await transport.run_flow(flow)
 
         return asyncio.run(run())
 
@@ -75,24 +75,24 @@ class Nonblocking:
         monkeypatch.setattr(aiohttp.connector, "monotonic", lambda: monotonic() + seconds)
 
 
-def service_at(address: str, **changes: Any) -> Service:
-    return fakes.service(endpoint=parse_host(address), **changes)
+def service_at(address: str, **changes: Any) -> ClientConfig:
+    return fakes.config(endpoint=parse_host(address), **changes)
 
 
-def request(service: Service, *, connect_timeout: float = 5.0, read_timeout: float = 5.0) -> Send:
+def request(config: ClientConfig, *, connect_timeout: float = 5.0, read_timeout: float = 5.0) -> Send:
     signature = Signature("GenerateOnceTask", "2026-01-02T03:04:05Z", "nonce", KEYS)
-    return Send(f"{service.endpoint.url}?{QUERY}", signature, connect_timeout, read_timeout)
+    return Send(f"{config.endpoint.url}?{QUERY}", signature, connect_timeout, read_timeout)
 
 
 def ask(
-    service: Service, /, times: int = 1, *, connect_timeout: float = 5.0, read_timeout: float = 5.0
-) -> Conversation[list[Outcome]]:
+    config: ClientConfig, /, times: int = 1, *, connect_timeout: float = 5.0, read_timeout: float = 5.0
+) -> Flow[list[Outcome]]:
     """Send the same request some times; give back what came of each."""
-    wanted = request(service, connect_timeout=connect_timeout, read_timeout=read_timeout)
+    wanted = request(config, connect_timeout=connect_timeout, read_timeout=read_timeout)
     outcomes: list[Outcome] = []
     for _ in range(times):
         reply = yield wanted
-        assert isinstance(reply, Answer | SecurityCenterError)
+        assert isinstance(reply, Response | SecurityCenterError)
         outcomes.append(reply)
     return outcomes
 
@@ -100,8 +100,8 @@ def ask(
 def ask_once(driver: Driver, act: Act, *, read_timeout: float = 5.0) -> Outcome:
     """Send one request to a server of its own, which does so about it."""
     with Server(act) as server:
-        service = service_at(f"http://{server.address}")
-        (outcome,) = driver.perform(service, ask(service, read_timeout=read_timeout))
+        config = service_at(f"http://{server.address}")
+        (outcome,) = driver.run_flow(config, ask(config, read_timeout=read_timeout))
         assert len(server.requests) == 1, "a transport sends once what it is told once"
         return outcome
 

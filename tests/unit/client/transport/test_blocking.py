@@ -7,7 +7,7 @@ from pathlib import Path
 
 import requests
 
-from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.responses import Response
 from airflow_provider_aegis.client.transport.blocking import BlockingTransport, SignatureAuth
 from tests.fakes import signature_of
 from tests.unit.client.transport.drivers import KEYS, ask, request, service_at
@@ -15,19 +15,19 @@ from tests.unit.client.transport.loopback import Server, tls
 
 
 def test_a_transport_can_be_used_again_and_again_until_it_is_closed(server: Server) -> None:
-    service = service_at(f"http://{server.address}")
-    with BlockingTransport(service) as transport:
+    config = service_at(f"http://{server.address}")
+    with BlockingTransport(config) as transport:
         for _ in range(3):
-            transport.perform(ask(service))
+            transport.run_flow(ask(config))
         assert not server.closed.acquire(blocking=False)
     assert [received.connection for received in server.requests] == [1, 1, 1]
     assert server.closed.acquire(timeout=5)
 
 
 def test_closing_twice_is_no_harm(server: Server) -> None:
-    service = service_at(f"http://{server.address}")
-    transport = BlockingTransport(service)
-    transport.perform(ask(service))
+    config = service_at(f"http://{server.address}")
+    transport = BlockingTransport(config)
+    transport.run_flow(ask(config))
     transport.close()
     transport.close()
 
@@ -36,10 +36,10 @@ def test_nothing_is_left_open(server: Server, certificate: Path) -> None:
     """pytest makes an error of the warning that a forgotten socket is."""
     with Server(context=tls(certificate)) as secured:
         for address, bundle in ((f"http://{server.address}", None), (f"https://{secured.address}", str(certificate))):
-            service = service_at(address, ca_bundle=bundle)
-            with BlockingTransport(service) as transport:
-                (outcome,) = transport.perform(ask(service))
-            assert isinstance(outcome, Answer)
+            config = service_at(address, ca_bundle=bundle)
+            with BlockingTransport(config) as transport:
+                (outcome,) = transport.run_flow(ask(config))
+            assert isinstance(outcome, Response)
             del transport
             gc.collect()
 

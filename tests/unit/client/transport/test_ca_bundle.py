@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_aegis.client.errors import UnreachableError, UntrustedEndpointError
-from airflow_provider_aegis.client.flows.exchange import Conversation, Sleep
-from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.flows.exchange import Flow, Sleep
+from airflow_provider_aegis.client.protocol.responses import Response
 from airflow_provider_aegis.client.transport.nonblocking import open_transport
 from airflow_provider_aegis.client.transport.tls import tls_context
 from tests.unit.client.transport.drivers import Driver, Outcome, ask, service_at
@@ -46,8 +46,8 @@ def release(path: Path) -> None:
 
 def test_a_ca_bundle_that_hangs_is_given_up_and_named(driver: Driver, tmp_path: Path) -> None:
     with hanging(tmp_path / "bundle.pem") as bundle:
-        service = service_at("https://tds.example", ca_bundle=bundle)
-        outcomes = driver.perform(service, ask(service, times=3, connect_timeout=0.1))
+        config = service_at("https://tds.example", ca_bundle=bundle)
+        outcomes = driver.run_flow(config, ask(config, times=3, connect_timeout=0.1))
         assert [type(outcome) for outcome in outcomes] == [UnreachableError] * 3
         assert f"(ca_bundle {bundle!r}) could not be read within 0.1 s" in str(outcomes[0])
         readers = [thread for thread in threading.enumerate() if "certificate authorities" in thread.name]
@@ -63,13 +63,13 @@ def test_a_ca_bundle_that_hangs_holds_up_no_other_connection(tmp_path: Path, cer
 
         async def wait() -> list[Outcome]:
             async with open_transport(bad) as transport:
-                return await transport.perform(ask(bad, connect_timeout=HANG))
+                return await transport.run_flow(ask(bad, connect_timeout=HANG))
 
         waiting = [asyncio.create_task(wait()) for _ in range(50)]
         await asyncio.sleep(0.05)
         async with asyncio.timeout(HANG / 2), open_transport(good) as transport:
-            (outcome,) = await transport.perform(ask(good))
-            assert isinstance(outcome, Answer)
+            (outcome,) = await transport.run_flow(ask(good))
+            assert isinstance(outcome, Response)
             await asyncio.gather(*(asyncio.to_thread(int) for _ in range(50)))
         assert not any(task.done() for task in waiting)
         for task in waiting:
@@ -95,16 +95,16 @@ def test_a_ca_bundle_that_was_replaced_is_read_again(
     bundle = tmp_path / "bundle.pem"
     replaced(bundle, by=foreign_certificate)
 
-    def conversation() -> Conversation[list[Outcome]]:
-        before = yield from ask(service, times=2)
+    def flow() -> Flow[list[Outcome]]:
+        before = yield from ask(config, times=2)
         replaced(bundle, by=certificate)
         yield Sleep(0)
-        return [*before, *(yield from ask(service, times=2))]
+        return [*before, *(yield from ask(config, times=2))]
 
     with Server(context=tls(certificate)) as server:
-        service = service_at(f"https://{server.address}", ca_bundle=str(bundle))
-        outcomes = driver.perform(service, conversation())
-    kinds = [UntrustedEndpointError, UntrustedEndpointError, UnreachableError, Answer]
+        config = service_at(f"https://{server.address}", ca_bundle=str(bundle))
+        outcomes = driver.run_flow(config, flow())
+    kinds = [UntrustedEndpointError, UntrustedEndpointError, UnreachableError, Response]
     assert [type(outcome) for outcome in outcomes] == kinds
     assert UnreachableError.transient, "the next attempt is made with what the file says now"
     assert len(server.requests) == 1
@@ -117,13 +117,13 @@ def test_who_comes_later_trusts_what_the_file_says_then(
     replaced(bundle, by=certificate)
 
     async def run(address: str) -> None:
-        service = service_at(f"https://{address}", ca_bundle=str(bundle))
-        async with open_transport(service) as first:
-            (outcome,) = await first.perform(ask(service))
-            assert isinstance(outcome, Answer)
+        config = service_at(f"https://{address}", ca_bundle=str(bundle))
+        async with open_transport(config) as first:
+            (outcome,) = await first.run_flow(ask(config))
+            assert isinstance(outcome, Response)
             replaced(bundle, by=foreign_certificate)
-            async with open_transport(service) as second:
-                (outcome,) = await second.perform(ask(service))
+            async with open_transport(config) as second:
+                (outcome,) = await second.run_flow(ask(config))
                 assert isinstance(outcome, UntrustedEndpointError)
 
     with Server(context=tls(certificate)) as server:

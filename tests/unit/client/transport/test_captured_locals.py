@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import pytest
 
-from airflow_provider_aegis.client.config import Service
+from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.credentials import StaticCredentials
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
 from airflow_provider_aegis.client.flows.exchange import exchange
@@ -51,14 +51,14 @@ def assert_bare(error: BaseException, *servers: Server) -> str:
     return seen
 
 
-def service(address: str, **changes: Any) -> Service:
+def config(address: str, **changes: Any) -> ClientConfig:
     return service_at(address, credentials=StaticCredentials(KEYS), **changes)
 
 
-def error_of(driver: Driver, it: Service, asked: Any = READ, **how: Any) -> BaseException:
+def error_of(driver: Driver, it: ClientConfig, asked: Any = READ, **how: Any) -> BaseException:
     """Return the error that a call comes to, with all of its frames."""
     try:
-        driver.perform(it, exchange(it, asked, **how))
+        driver.run_flow(it, exchange(it, asked, **how))
     except (SecurityCenterError, ConfigurationError) as error:
         return error
     raise AssertionError("the call has succeeded")
@@ -79,7 +79,7 @@ def test_no_error_of_an_answer_shows_a_secret_and_nothing_is_logged(
     driver: Driver, act: Act, asked: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Server(act) as server, caplog.at_level(logging.DEBUG):
-        it = service(f"http://{server.address}", read_timeout=0.2, connect_timeout=5.0)
+        it = config(f"http://{server.address}", read_timeout=0.2, connect_timeout=5.0)
         assert_bare(error_of(driver, it, asked), server)
     assert server.requests
     for secret in secrets_of(server.requests):
@@ -88,8 +88,8 @@ def test_no_error_of_an_answer_shows_a_secret_and_nothing_is_logged(
 
 def test_a_good_answer_that_repeats_secrets_is_handed_on_without_them(driver: Driver) -> None:
     with Server(SUCCESS) as server:
-        it = service(f"http://{server.address}")
-        payload = driver.perform(it, exchange(it, READ))
+        it = config(f"http://{server.address}")
+        payload = driver.run_flow(it, exchange(it, READ))
     assert payload["TaskInfo"]["Status"] == "SUCCESS"
     assert "*** Signature=*** ***" in payload["RequestId"]
     for secret in secrets_of(server.requests):
@@ -99,8 +99,8 @@ def test_a_good_answer_that_repeats_secrets_is_handed_on_without_them(driver: Dr
 def test_what_is_no_secret_of_the_request_stays_as_it_is(driver: Driver) -> None:
     body = b'{"a": "Signature=0a1b, access-key-secret", "b": "%s"}' % (b"0f" * 32)
     with Server(reply(body)) as server:
-        it = service(f"http://{server.address}")
-        assert driver.perform(it, exchange(it, READ)) == {"a": "Signature=0a1b, access-key-secret", "b": "0f" * 32}
+        it = config(f"http://{server.address}")
+        assert driver.run_flow(it, exchange(it, READ)) == {"a": "Signature=0a1b, access-key-secret", "b": "0f" * 32}
 
 
 def through(monkeypatch: pytest.MonkeyPatch, proxy: Server) -> None:
@@ -117,7 +117,7 @@ def test_a_proxy_that_refuses_gives_its_password_away_to_nobody(
 ) -> None:
     with Server(act) as proxy:
         through(monkeypatch, proxy)
-        it = service(address, read_timeout=0.2)
+        it = config(address, read_timeout=0.2)
         assert_bare(error_of(driver, it, START), proxy)
     assert proxy.requests[0].headers["proxy-authorization"].startswith("Basic ")
 
@@ -136,17 +136,17 @@ def test_an_endpoint_that_cannot_be_reached_or_trusted_shows_no_secret(
             (f"https://{server.address}", None),
             (f"https://{server.address}", str(tmp_path / "missing")),
         ):
-            assert_bare(error_of(driver, service(address, ca_bundle=bundle)), server)
+            assert_bare(error_of(driver, config(address, ca_bundle=bundle)), server)
 
 
 def test_a_deadline_that_passes_shows_no_secret(driver: Driver) -> None:
     with Server(hang) as server:
-        it = service(f"http://{server.address}", clock=time)
+        it = config(f"http://{server.address}", clock=time)
         assert_bare(error_of(driver, it, deadline=time.monotonic() + 0.3), server)
 
 
 def test_parameters_that_cannot_be_sent_show_no_secret(driver: Driver) -> None:
-    it = service("http://127.0.0.1:1")
+    it = config("http://127.0.0.1:1")
     assert_bare(error_of(driver, it, call("GetX", A="\ud800")))
 
 
@@ -166,9 +166,9 @@ def test_an_interruption_in_the_middle_of_a_request_shows_no_secret(driver: Driv
     before = signal.signal(signal.SIGUSR1, interrupt)
     try:
         with Server(act) as server:
-            it = service(f"http://{server.address}")
+            it = config(f"http://{server.address}")
             with pytest.raises(InterruptionError) as caught:
-                driver.perform(it, exchange(it, START))
+                driver.run_flow(it, exchange(it, START))
             seen = captured(caught.value)
     finally:
         signal.signal(signal.SIGUSR1, before)
@@ -177,14 +177,14 @@ def test_an_interruption_in_the_middle_of_a_request_shows_no_secret(driver: Driv
 
 
 def test_a_cancelled_request_shows_no_secret() -> None:
-    async def run(it: Service) -> None:
+    async def run(it: ClientConfig) -> None:
         async with open_transport(it) as transport:
             async with asyncio.timeout(0.2):
-                await transport.perform(exchange(it, READ))
+                await transport.run_flow(exchange(it, READ))
 
     with Server(hang) as server:
         with pytest.raises(TimeoutError) as caught:
-            asyncio.run(run(service(f"http://{server.address}")))
+            asyncio.run(run(config(f"http://{server.address}")))
         assert_bare(caught.value, server)
 
 

@@ -63,7 +63,7 @@ def role(base: Credentials = BASE) -> AssumeRole:
 
 
 def fetch(driver: Driver, source: Source, **known: Any) -> Fetched:
-    return driver.perform(service_at(ADDRESS, **known), source.fetch(time))
+    return driver.run_flow(service_at(ADDRESS, **known), source.fetch(time))
 
 
 def failure(driver: Driver, source: Source, **known: Any) -> SecurityCenterError:
@@ -135,12 +135,12 @@ def test_the_connection_says_whom_to_trust(driver: Driver, certificate: Path) ->
         connection = {"auth_type": "credentials_uri", "credentials_uri": f"https://{server.address}/keys"}
         for bundle in (None, str(certificate), None):
             provider = credentials_of({**connection, "ca_bundle": bundle}, host=None)
-            service = service_at(ADDRESS, credentials=provider, ca_bundle=bundle)
+            config = service_at(ADDRESS, credentials=provider, ca_bundle=bundle)
             if bundle:
-                assert driver.perform(service, provider.get()).access_key_id == "STS.id"
+                assert driver.run_flow(config, provider.get()).access_key_id == "STS.id"
                 continue
             with pytest.raises(UntrustedEndpointError):
-                driver.perform(service, provider.get())
+                driver.run_flow(config, provider.get())
 
 
 def tunnel(certificate: Path, act: Act, asked: list[Request]) -> Act:
@@ -211,18 +211,18 @@ def test_nor_is_a_uri_of_the_services_own_host(driver: Driver, monkeypatch: pyte
     server.act = FROM_URI
     with Server(FROM_URI) as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://{proxy.address}")
-        service = service_at(f"http://{server.address}")
-        driver.perform(service, uri(server).fetch(time))
+        config = service_at(f"http://{server.address}")
+        driver.run_flow(config, uri(server).fetch(time))
         assert (len(server.requests), len(proxy.requests)) == (1, 0)
 
 
 def test_a_proxy_that_cannot_be_used_is_named_and_not_shown_here_too(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service = service_at(ADDRESS)  # its own endpoint is not asked through this proxy
+    config = service_at(ADDRESS)  # its own endpoint is not asked through this proxy
     monkeypatch.setenv("HTTPS_PROXY", "http://u:secretly@127.0.0.1:99999")
     with pytest.raises(ConfigurationError, match="HTTPS_PROXY, HTTP_PROXY or ALL_PROXY") as caught:
-        driver.perform(service, role().fetch(time))
+        driver.run_flow(config, role().fetch(time))
     assert "secretly" not in str(caught.value)
 
 

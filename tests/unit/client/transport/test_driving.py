@@ -1,4 +1,4 @@
-"""How both transports carry a conversation through."""
+"""How both transports carry a flow through."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import time
 import pytest
 
 from airflow_provider_aegis.client.errors import ConfigurationError, NoAnswerError, UnreachableError
-from airflow_provider_aegis.client.flows.exchange import Authenticate, Conversation, Sleep, exchange
-from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.flows.exchange import Authenticate, Flow, Sleep, exchange
+from airflow_provider_aegis.client.protocol.responses import Response
 from airflow_provider_aegis.client.protocol.signing import Credentials
 from tests.fakes import READ, FakeCredentials
 from tests.unit.client.transport.drivers import Driver, ask, service_at
@@ -20,27 +20,27 @@ ADDRESS = "http://127.0.0.1:1"
 
 
 def test_a_call_is_made_from_beginning_to_end(driver: Driver, server: Server) -> None:
-    service = service_at(f"http://{server.address}")
-    assert driver.perform(service, exchange(service, READ)) == {}
+    config = service_at(f"http://{server.address}")
+    assert driver.run_flow(config, exchange(config, READ)) == {}
     assert server.requests[0].target == "/?TaskId=t1&TaskName=T%20%26%20N&TaskType=T"
 
 
 def test_what_a_conversation_returns_is_returned(driver: Driver) -> None:
-    def conversation() -> Conversation[str]:
+    def flow() -> Flow[str]:
         return "the end"
         yield Sleep(1)
 
-    assert driver.perform(service_at(ADDRESS), conversation()) == "the end"
+    assert driver.run_flow(service_at(ADDRESS), flow()) == "the end"
 
 
 @pytest.mark.parametrize("refresh", [False, True])
 def test_keys_are_fetched_when_a_conversation_asks_for_them(driver: Driver, refresh: bool) -> None:
     keys = FakeCredentials([Credentials("old", "s"), Credentials("new", "s")])
 
-    def conversation() -> Conversation[object]:
+    def flow() -> Flow[object]:
         return (yield Authenticate(Credentials("old", "s") if refresh else None))
 
-    got = driver.perform(service_at(ADDRESS, credentials=keys), conversation())
+    got = driver.run_flow(service_at(ADDRESS, credentials=keys), flow())
     assert got == Credentials("new" if refresh else "old", "s")
     assert keys.refreshes == [refresh]
 
@@ -54,18 +54,18 @@ def test_a_sleep_is_slept_and_answered_with_nothing(driver: Driver, monkeypatch:
     monkeypatch.setattr(time, "sleep", slept.append)
     monkeypatch.setattr(asyncio, "sleep", sleep)
 
-    def conversation() -> Conversation[object]:
+    def flow() -> Flow[object]:
         return (yield Sleep(2.5)), (yield Sleep(3))
 
-    assert driver.perform(service_at(ADDRESS), conversation()) == (None, None)
+    assert driver.run_flow(service_at(ADDRESS), flow()) == (None, None)
     assert slept == [2.5, 3]
 
 
 def test_what_stood_in_the_way_of_one_request_is_told_and_the_next_can_be_made(driver: Driver) -> None:
     with Server(in_turn(reset, reset, reply())) as server:
-        service = service_at(f"http://{server.address}")
-        outcomes = driver.perform(service, ask(service, times=3))
-    assert [type(outcome) for outcome in outcomes] == [NoAnswerError, NoAnswerError, Answer]
+        config = service_at(f"http://{server.address}")
+        outcomes = driver.run_flow(config, ask(config, times=3))
+    assert [type(outcome) for outcome in outcomes] == [NoAnswerError, NoAnswerError, Response]
 
 
 class NoKeys:
@@ -82,12 +82,12 @@ class NoKeys:
             raise self.error
         return None
 
-    def get(self, refused: Credentials | None = None) -> Conversation[Credentials]:
+    def get(self, refused: Credentials | None = None) -> Flow[Credentials]:
         yield Sleep(0)
         raise self.error
 
 
-def closing(closed: list[bool], first: Authenticate | Sleep) -> Conversation[None]:
+def closing(closed: list[bool], first: Authenticate | Sleep) -> Flow[None]:
     try:
         yield first
     finally:
@@ -99,7 +99,7 @@ def test_settings_that_lead_to_no_keys_end_the_conversation(driver: Driver, at_o
     closed: list[bool] = []
     keys = NoKeys(ConfigurationError("no keys"), at_once)
     with pytest.raises(ConfigurationError, match="no keys"):
-        driver.perform(service_at(ADDRESS, credentials=keys), closing(closed, Authenticate()))
+        driver.run_flow(service_at(ADDRESS, credentials=keys), closing(closed, Authenticate()))
     assert closed == [True]
 
 
@@ -107,11 +107,11 @@ def test_settings_that_lead_to_no_keys_end_the_conversation(driver: Driver, at_o
 def test_what_stood_in_the_way_of_keys_is_told(driver: Driver, at_once: bool) -> None:
     error = UnreachableError("no keys")
 
-    def conversation() -> Conversation[list[str]]:
+    def flow() -> Flow[list[str]]:
         return [repr((yield Authenticate())), repr((yield Authenticate()))]
 
     keys = NoKeys(error, at_once)
-    assert driver.perform(service_at(ADDRESS, credentials=keys), conversation()) == [repr(error)] * 2
+    assert driver.run_flow(service_at(ADDRESS, credentials=keys), flow()) == [repr(error)] * 2
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit, ZeroDivisionError])
@@ -128,13 +128,13 @@ def test_an_interruption_passes_through_and_closes_the_conversation(
     monkeypatch.setattr(asyncio, "sleep", sleep)
     closed: list[bool] = []
     with pytest.raises(interruption):
-        driver.perform(service_at(ADDRESS), closing(closed, Sleep(1)))
+        driver.run_flow(service_at(ADDRESS), closing(closed, Sleep(1)))
     assert closed == [True]
 
 
 def test_two_threads_have_a_transport_each(driver: Driver, server: Server) -> None:
-    service = service_at(f"http://{server.address}")
-    threads = [threading.Thread(target=driver.perform, args=(service, exchange(service, READ))) for _ in range(8)]
+    config = service_at(f"http://{server.address}")
+    threads = [threading.Thread(target=driver.run_flow, args=(config, exchange(config, READ))) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

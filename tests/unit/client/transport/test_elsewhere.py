@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_aegis.client.errors import ConfigurationError, UntrustedEndpointError
-from airflow_provider_aegis.client.flows.commands import Content, Conversation, ReadFile, Reply, Send, Signature
-from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.flows.commands import Content, Flow, ReadFile, Reply, Send, Signature
+from airflow_provider_aegis.client.protocol.responses import Response
 from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.client.transport import files
 from tests.unit.client.transport.drivers import Driver, service_at
@@ -27,13 +27,13 @@ def send(server: Server, *, scheme: str = "http", signature: Signature | None = 
     return replace(Send(f"{scheme}://{server.address}/?A=1%202", signature, 5, 5), **more)  # type: ignore[arg-type]
 
 
-def ask(command: Send | ReadFile) -> Conversation[Reply]:
+def ask(command: Send | ReadFile) -> Flow[Reply]:
     return (yield command)
 
 
 def test_a_request_to_another_host_is_sent_as_it_is_and_unsigned(driver: Driver, server: Server) -> None:
     wanted = send(server, method="PUT", headers={"x-test": "1", **FORM}, body=b"a=b%20c")
-    assert isinstance(driver.perform(NOWHERE, ask(wanted)), Answer)
+    assert isinstance(driver.run_flow(NOWHERE, ask(wanted)), Response)
     (request,) = server.requests
     assert request.line == "PUT /?A=1%202 HTTP/1.1"
     assert request.body == b"a=b%20c"
@@ -46,14 +46,14 @@ def test_a_request_to_another_host_is_sent_as_it_is_and_unsigned(driver: Driver,
 
 
 def test_a_get_has_no_body_and_no_type_of_one(driver: Driver, server: Server) -> None:
-    driver.perform(NOWHERE, ask(send(server, method="GET")))
+    driver.run_flow(NOWHERE, ask(send(server, method="GET")))
     (request,) = server.requests
     assert not {"content-type", "content-length"} & request.headers.keys()
 
 
 def test_a_request_can_be_signed_for_another_api_its_body_too(driver: Driver, server: Server) -> None:
     signature = Signature("AssumeRole", "2026-01-02T03:04:05Z", "nonce", KEYS, version="2015-04-01")
-    driver.perform(NOWHERE, ask(send(server, signature=signature, headers=FORM, body=b"a=b")))
+    driver.run_flow(NOWHERE, ask(send(server, signature=signature, headers=FORM, body=b"a=b")))
     (request,) = server.requests
     expected = signature.headers(
         method="POST", host=server.address, path="/", query="A=1%202", body=b"a=b", content_type=FORM["content-type"]
@@ -67,9 +67,9 @@ def test_a_request_can_be_signed_for_another_api_its_body_too(driver: Driver, se
 def test_a_redirect_of_another_host_is_not_followed(driver: Driver, server: Server) -> None:
     with Server() as further:
         server.act = reply(b"", "302 Found", location=f"http://{further.address}/")
-        outcome = driver.perform(NOWHERE, ask(send(server)))
+        outcome = driver.run_flow(NOWHERE, ask(send(server)))
         assert further.requests == []
-    assert isinstance(outcome, Answer)
+    assert isinstance(outcome, Response)
     assert outcome.status == 302
 
 
@@ -79,9 +79,9 @@ def test_another_host_is_verified_by_the_connections_bundle(
     with Server(context=tls(certificate)) as server:
         wanted = send(server, scheme="https")
         for bundle in (None, str(foreign_certificate)):
-            assert isinstance(driver.perform(replace(NOWHERE, ca_bundle=bundle), ask(wanted)), UntrustedEndpointError)
+            assert isinstance(driver.run_flow(replace(NOWHERE, ca_bundle=bundle), ask(wanted)), UntrustedEndpointError)
         assert server.requests == []
-        assert isinstance(driver.perform(replace(NOWHERE, ca_bundle=str(certificate)), ask(wanted)), Answer)
+        assert isinstance(driver.run_flow(replace(NOWHERE, ca_bundle=str(certificate)), ask(wanted)), Response)
 
 
 @pytest.mark.parametrize("direct", [False, True])
@@ -90,18 +90,18 @@ def test_another_host_is_asked_through_the_environments_proxy_if_it_may_be(
 ) -> None:
     with Server() as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://{proxy.address}")
-        driver.perform(replace(NOWHERE), ask(send(server, direct=direct)))
+        driver.run_flow(replace(NOWHERE), ask(send(server, direct=direct)))
         assert (len(proxy.requests), len(server.requests)) == ((0, 1) if direct else (1, 0))
 
 
 def test_settings_that_lead_to_no_other_host_are_told_to_the_conversation(
     driver: Driver, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def conversation() -> Conversation[Reply]:
+    def flow() -> Flow[Reply]:
         monkeypatch.setenv("HTTP_PROXY", "http://u:secretly@127.0.0.1:99999")
         return (yield send(server))
 
-    outcome = driver.perform(NOWHERE, conversation())
+    outcome = driver.run_flow(NOWHERE, flow())
     assert isinstance(outcome, ConfigurationError)
     assert "secretly" not in str(outcome)
 
@@ -112,7 +112,7 @@ def test_a_small_file_is_read_and_of_a_larger_one_just_more_than_is_small(
 ) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
-    assert driver.perform(NOWHERE, ask(ReadFile(str(path), 3))) == Content(expected)
+    assert driver.run_flow(NOWHERE, ask(ReadFile(str(path), 3))) == Content(expected)
 
 
 def test_a_file_on_a_mount_that_hangs_holds_nobody_up_for_long(
@@ -122,7 +122,7 @@ def test_a_file_on_a_mount_that_hangs_holds_nobody_up_for_long(
     path = tmp_path / "file"
     os.mkfifo(path)  # who opens it to read waits for one who writes
     for _ in range(3):
-        outcome = driver.perform(NOWHERE, ask(ReadFile(str(path), 3)))
+        outcome = driver.run_flow(NOWHERE, ask(ReadFile(str(path), 3)))
         assert isinstance(outcome, OSError)
         assert outcome.strerror == "it could not be read in time"
     reading = [thread for thread in threading.enumerate() if str(path) in thread.name]
@@ -132,6 +132,6 @@ def test_a_file_on_a_mount_that_hangs_holds_nobody_up_for_long(
 
 @pytest.mark.parametrize("name", ["missing", "a\0b", "\ud800", ""])
 def test_a_file_that_cannot_be_read_comes_back_as_the_systems_error(driver: Driver, tmp_path: Path, name: str) -> None:
-    outcome = driver.perform(NOWHERE, ask(ReadFile(f"{tmp_path}/{name}", 3)))
+    outcome = driver.run_flow(NOWHERE, ask(ReadFile(f"{tmp_path}/{name}", 3)))
     assert isinstance(outcome, OSError)
     assert outcome.strerror

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_aegis.client.errors import ConfigurationError, UnreachableError, UntrustedEndpointError
-from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.responses import Response
 from tests.unit.client.transport.drivers import Driver, ask, service_at
 from tests.unit.client.transport.loopback import Act, Request, Server, raw, reply, reset, tls
 
@@ -19,8 +19,8 @@ def test_a_netrc_is_not_read(driver: Driver, server: Server, monkeypatch: pytest
     netrc.write_text("machine 127.0.0.1 login somebody password secret\ndefault login somebody password secret\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    service = service_at(f"http://{server.address}")
-    driver.perform(service, ask(service))
+    config = service_at(f"http://{server.address}")
+    driver.run_flow(config, ask(config))
     assert server.requests[0].headers["authorization"].startswith("ACS3-HMAC-SHA256 ")
 
 
@@ -31,9 +31,9 @@ def test_a_proxy_gets_the_request_with_our_authorization(
 ) -> None:
     with Server() as proxy:
         monkeypatch.setenv(variable, address.format(proxy.address))
-        service = service_at(f"http://{server.address}")
-        (outcome,) = driver.perform(service, ask(service))
-    assert isinstance(outcome, Answer)
+        config = service_at(f"http://{server.address}")
+        (outcome,) = driver.run_flow(config, ask(config))
+    assert isinstance(outcome, Response)
     assert server.requests == []
     assert proxy.requests[0].target.startswith(f"http://{server.address}/?")
     headers = proxy.requests[0].headers
@@ -63,8 +63,8 @@ def test_user_and_password_of_the_proxy_go_into_a_header_of_their_own(
         for name in ("HTTP_PROXY", "HTTPS_PROXY"):
             monkeypatch.setenv(name, f"http://{user_info}{proxy.address}")
         for address in (f"http://{server.address}", "https://tds.example"):
-            service = service_at(address)
-            driver.perform(service, ask(service))
+            config = service_at(address)
+            driver.run_flow(config, ask(config))
     plain, tunnel = (request.headers for request in proxy.requests)
     expected = f"Basic {b64encode(told).decode()}" if told else None
     assert plain.get("proxy-authorization") == tunnel.get("proxy-authorization") == expected
@@ -78,16 +78,16 @@ def test_what_no_proxy_names_is_spoken_to_directly(
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("NO_PROXY", no_proxy)
-    service = service_at(f"http://{server.address}")
-    (outcome,) = driver.perform(service, ask(service))
-    assert isinstance(outcome, Answer)
+    config = service_at(f"http://{server.address}")
+    (outcome,) = driver.run_flow(config, ask(config))
+    assert isinstance(outcome, Response)
     assert server.requests[0].target.startswith("/?")
 
 
 def test_a_proxy_that_is_down_says_that_nothing_was_sent(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-    service = service_at("https://tds.example")
-    (outcome,) = driver.perform(service, ask(service))
+    config = service_at("https://tds.example")
+    (outcome,) = driver.run_flow(config, ask(config))
     assert isinstance(outcome, UnreachableError)
 
 
@@ -108,8 +108,8 @@ def test_a_proxy_that_opens_no_tunnel_says_that_nothing_was_sent(
 ) -> None:
     with Server(act) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.address}")
-        service = service_at("https://tds.example")
-        (outcome,) = driver.perform(service, ask(service))
+        config = service_at("https://tds.example")
+        (outcome,) = driver.run_flow(config, ask(config))
     assert proxy.requests[0].line.startswith("CONNECT tds.example:443 ")
     assert "x-acs-date" not in proxy.requests[0].headers
     assert isinstance(outcome, UnreachableError)
@@ -126,9 +126,9 @@ def test_the_endpoints_certificate_is_verified_through_a_proxy_too(
     with Server(tunnel) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.address}")
         trusted = service_at("https://127.0.0.1", ca_bundle=str(certificate))
-        assert isinstance(driver.perform(trusted, ask(trusted))[0], Answer)
+        assert isinstance(driver.run_flow(trusted, ask(trusted))[0], Response)
         other = service_at("https://127.0.0.1")
-        assert isinstance(driver.perform(other, ask(other))[0], UntrustedEndpointError)
+        assert isinstance(driver.run_flow(other, ask(other))[0], UntrustedEndpointError)
 
 
 @pytest.mark.parametrize(
@@ -138,8 +138,8 @@ def test_a_proxy_that_cannot_be_used_is_named_and_not_shown(
     driver: Driver, server: Server, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", address)
-    service = service_at(f"http://{server.address}")
+    config = service_at(f"http://{server.address}")
     with pytest.raises(ConfigurationError, match="HTTPS_PROXY, HTTP_PROXY or ALL_PROXY") as caught:
-        driver.perform(service, ask(service))
+        driver.run_flow(config, ask(config))
     assert "secretly" not in str(caught.value)
     assert server.requests == []

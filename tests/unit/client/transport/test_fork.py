@@ -57,12 +57,12 @@ def slow_echo() -> Act:
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork")
 def test_processes_forked_from_one_that_has_a_connection_are_given_their_own_answers() -> None:
     with Server(slow_echo()) as server:
-        service = service_at(f"http://{server.address}")
-        with BlockingTransport(service) as transport:
+        config = service_at(f"http://{server.address}")
+        with BlockingTransport(config) as transport:
 
             def answers(who: object) -> list[bool]:
                 return [
-                    str(transport.perform(exchange(service, call("GetX", Who=f"{who}-{n}")))["RequestId"]).endswith(
+                    str(transport.run_flow(exchange(config, call("GetX", Who=f"{who}-{n}")))["RequestId"]).endswith(
                         f"Who={who}-{n}"
                     )
                     for n in range(10)

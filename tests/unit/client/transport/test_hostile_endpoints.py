@@ -27,7 +27,7 @@ from airflow_provider_aegis.client.errors import (
     UnreachableError,
     UntrustedEndpointError,
 )
-from airflow_provider_aegis.client.flows import exchange as conversations
+from airflow_provider_aegis.client.flows import exchange as flows
 from airflow_provider_aegis.client.flows.exchange import exchange
 from airflow_provider_aegis.client.protocol.operations import Call
 from airflow_provider_aegis.client.transport import nonblocking
@@ -167,7 +167,7 @@ ROWS = {
 def _impatient(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver.module, "MAX_ANSWER_SECONDS", PATIENCE)
     monkeypatch.setattr(nonblocking, "SLACK", 0.1)
-    monkeypatch.setattr(conversations, "MAX_ATTEMPTS", 1)
+    monkeypatch.setattr(flows, "MAX_ATTEMPTS", 1)
 
 
 def called(
@@ -175,12 +175,12 @@ def called(
 ) -> SecurityCenterError:
     """Make a call, and return the error that comes of it; a call that hangs fails the test and not the run."""
     known = {"connect_timeout": PATIENCE, "read_timeout": PATIENCE, "clock": time} | changes
-    service = service_at(address, **known)
+    config = service_at(address, **known)
     caught: list[BaseException] = []
 
     def run() -> None:
         try:
-            driver.perform(service, exchange(service, call, deadline=deadline))
+            driver.run_flow(config, exchange(config, call, deadline=deadline))
         except BaseException as error:  # noqa: BLE001  (whatever it is, the test judges it)
             caught.append(error)
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from airflow_provider_aegis.client.errors import NoAnswerError, ProtocolError
-from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.responses import Response
 from tests.unit.client.transport.drivers import Driver, Outcome, ask, ask_once, service_at
 from tests.unit.client.transport.loopback import Act, Request, Server, in_turn, raw, reply
 
@@ -35,8 +35,8 @@ def after(interim: bytes, act: Act, *, pause: float = 0.0) -> Act:
 
 
 def bodies(outcomes: list[Outcome]) -> list[bytes]:
-    assert all(isinstance(outcome, Answer) and outcome.status == 200 for outcome in outcomes), outcomes
-    return [outcome.body for outcome in outcomes if isinstance(outcome, Answer)]
+    assert all(isinstance(outcome, Response) and outcome.status == 200 for outcome in outcomes), outcomes
+    return [outcome.body for outcome in outcomes if isinstance(outcome, Response)]
 
 
 @pytest.mark.parametrize("interim", INTERIM.values(), ids=list(INTERIM))
@@ -45,8 +45,8 @@ def test_each_request_is_given_its_own_answer(driver: Driver, interim: bytes, pa
     """Else the status of scan B would be that of scan A, which was asked for just before."""
     acts = (after(interim, reply(name), pause=pause) for name in (b"A", b"B", b"C"))
     with Server(in_turn(*acts)) as server:
-        service = service_at(f"http://{server.address}")
-        outcomes = driver.perform(service, ask(service, times=3))
+        config = service_at(f"http://{server.address}")
+        outcomes = driver.run_flow(config, ask(config, times=3))
     assert bodies(outcomes) == [b"A", b"B", b"C"]
     assert [request.connection for request in server.requests] == [1, 1, 1]
 
@@ -54,8 +54,8 @@ def test_each_request_is_given_its_own_answer(driver: Driver, interim: bytes, pa
 def test_an_endpoint_that_leaves_http_is_left(driver: Driver) -> None:
     switched = after(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", reply(b"A"))
     with Server(in_turn(switched, reply(b"B"))) as server:
-        service = service_at(f"http://{server.address}")
-        first, second = driver.perform(service, ask(service, times=2))
+        config = service_at(f"http://{server.address}")
+        first, second = driver.run_flow(config, ask(config, times=2))
     assert isinstance(first, NoAnswerError)
     assert bodies([second]) == [b"B"]
     assert [request.connection for request in server.requests] == [1, 2]
@@ -74,7 +74,7 @@ def test_interim_answers_without_end_are_bounded(driver: Driver, monkeypatch: py
     monkeypatch.setattr(driver.module, "MAX_ANSWER_SECONDS", 0.0)
     monkeypatch.setattr("airflow_provider_aegis.client.transport.nonblocking.SLACK", 0.0)
     with Server(drip) as server:
-        service = service_at(f"http://{server.address}")
-        (outcome,) = driver.perform(service, ask(service, connect_timeout=0.2, read_timeout=0.2))
+        config = service_at(f"http://{server.address}")
+        (outcome,) = driver.run_flow(config, ask(config, connect_timeout=0.2, read_timeout=0.2))
     assert isinstance(outcome, ProtocolError)
     assert "not complete after" in str(outcome)

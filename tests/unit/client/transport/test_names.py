@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_aegis.client.errors import DeadlineExceededError, SecurityCenterError, UnreachableError
 from airflow_provider_aegis.client.flows.exchange import exchange
-from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.responses import Response
 from airflow_provider_aegis.client.transport.blocking import BlockingTransport
 from airflow_provider_aegis.client.transport.nonblocking import open_transport
 from tests.fakes import READ, START
@@ -63,11 +63,11 @@ def in_time(work: Callable[[], object]) -> None:
 
 @pytest.mark.parametrize("call", [READ, START], ids=["read", "start"])
 def test_a_call_ends_at_its_deadline_though_the_look_up_hangs(driver: Driver, hung: list[str], call: Any) -> None:
-    service = service_at("https://tds.example", clock=time)
+    config = service_at("https://tds.example", clock=time)
 
     def run() -> None:
         with pytest.raises(SecurityCenterError) as caught:
-            driver.perform(service, exchange(service, call, deadline=time.monotonic() + 1.5))
+            driver.run_flow(config, exchange(config, call, deadline=time.monotonic() + 1.5))
         assert type(caught.value) in (UnreachableError, DeadlineExceededError), "nothing was sent"
 
     in_time(run)
@@ -75,10 +75,10 @@ def test_a_call_ends_at_its_deadline_though_the_look_up_hangs(driver: Driver, hu
 
 
 def test_a_look_up_that_hangs_ends_with_the_connect_time_out(driver: Driver, hung: list[str]) -> None:
-    service = service_at("https://tds.example")
+    config = service_at("https://tds.example")
 
     def run() -> None:
-        outcomes = driver.perform(service, ask(service, times=3, connect_timeout=0.05))
+        outcomes = driver.run_flow(config, ask(config, times=3, connect_timeout=0.05))
         assert [type(outcome) for outcome in outcomes] == [UnreachableError] * 3
 
     in_time(run)
@@ -87,18 +87,18 @@ def test_a_look_up_that_hangs_ends_with_the_connect_time_out(driver: Driver, hun
 
 def test_look_ups_that_hang_take_none_of_the_threads_of_a_loop(server: Server, hung: list[str]) -> None:
     async def stuck(number: int) -> None:
-        service = service_at(f"https://{number}.example")
-        async with open_transport(service) as transport:
-            await transport.perform(ask(service, connect_timeout=HANG))
+        config = service_at(f"https://{number}.example")
+        async with open_transport(config) as transport:
+            await transport.run_flow(ask(config, connect_timeout=HANG))
 
     async def run() -> None:
         tasks = [asyncio.create_task(stuck(number)) for number in range(50)]
         while len(hung) < 50:  # noqa: ASYNC110  (there is no event to wait for)
             await asyncio.sleep(0.01)
-        service = service_at(f"http://localhost:{server.address.partition(':')[2]}")
-        async with asyncio.timeout(HANG / 2), open_transport(service) as transport:
-            (outcome,) = await transport.perform(ask(service))
-            assert isinstance(outcome, Answer)
+        config = service_at(f"http://localhost:{server.address.partition(':')[2]}")
+        async with asyncio.timeout(HANG / 2), open_transport(config) as transport:
+            (outcome,) = await transport.run_flow(ask(config))
+            assert isinstance(outcome, Response)
             await asyncio.to_thread(int)
         for task in tasks:
             task.cancel()
@@ -111,10 +111,10 @@ def test_the_next_address_of_a_host_is_tried_where_one_is_dead(
     driver: Driver, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     resolving(monkeypatch, "127.0.0.2", "127.0.0.1")
-    service = service_at(f"http://localhost:{server.address.partition(':')[2]}")
-    (outcome,) = driver.perform(service, ask(service))
-    assert isinstance(outcome, Answer)
-    assert server.requests[0].headers["host"] == service.endpoint.host
+    config = service_at(f"http://localhost:{server.address.partition(':')[2]}")
+    (outcome,) = driver.run_flow(config, ask(config))
+    assert isinstance(outcome, Response)
+    assert server.requests[0].headers["host"] == config.endpoint.host
 
 
 def test_all_addresses_of_a_host_share_one_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,9 +126,9 @@ def test_all_addresses_of_a_host_share_one_time_out(monkeypatch: pytest.MonkeyPa
         raise TimeoutError
 
     monkeypatch.setattr("airflow_provider_aegis.client.transport.deadline.create_connection", timed)
-    service = service_at("http://localhost:1")
-    with BlockingTransport(service) as transport:
-        (outcome,) = transport.perform(ask(service, connect_timeout=50.0))
+    config = service_at("http://localhost:1")
+    with BlockingTransport(config) as transport:
+        (outcome,) = transport.run_flow(ask(config, connect_timeout=50.0))
     assert isinstance(outcome, UnreachableError)
     assert len(times) == 10
     assert max(times[:5]) < 15, "no address takes all of the time"

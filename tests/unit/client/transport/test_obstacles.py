@@ -43,20 +43,20 @@ def test_a_service_that_says_nothing_leaves_it_open_too(driver: Driver, start: b
 def test_a_refused_connection_says_that_nothing_was_sent(driver: Driver) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    service = service_at(f"http://127.0.0.1:{port}")
-    (outcome,) = driver.perform(service, ask(service))
+    config = service_at(f"http://127.0.0.1:{port}")
+    (outcome,) = driver.run_flow(config, ask(config))
     assert isinstance(outcome, UnreachableError)
 
 
 def test_an_unknown_host_name_says_that_nothing_was_sent(driver: Driver) -> None:
-    service = service_at("https://nothing.invalid")
-    (outcome,) = driver.perform(service, ask(service))
+    config = service_at("https://nothing.invalid")
+    (outcome,) = driver.run_flow(config, ask(config))
     assert isinstance(outcome, UnreachableError)
 
 
 def test_a_time_out_while_connecting_says_that_nothing_was_sent(driver: Driver) -> None:
     with full_queue() as address:
-        service = service_at(f"http://{address}")
+        config = service_at(f"http://{address}")
         # Really waits for the time-out: the system does not answer where a queue is full.
-        (outcome,) = driver.perform(service, ask(service, connect_timeout=0.1))
+        (outcome,) = driver.run_flow(config, ask(config, connect_timeout=0.1))
     assert isinstance(outcome, UnreachableError)

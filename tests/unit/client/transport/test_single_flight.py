@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aegis.client.transport.single_flight import Together
+from airflow_provider_aegis.client.transport.single_flight import SingleFlight
 
 
 class Work:
@@ -29,16 +29,16 @@ class Work:
         return self.begun
 
 
-def many(together: Together[int], work: Work, number: int = 5, key: str = "k") -> list[asyncio.Task[int]]:
+def many(together: SingleFlight[int], work: Work, number: int = 5, key: str = "k") -> list[asyncio.Task[int]]:
     return [asyncio.create_task(together.do(key, work)) for _ in range(number)]
 
 
-def run(test: Callable[[Together[int]], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(test(Together()))
+def run(test: Callable[[SingleFlight[int]], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(test(SingleFlight()))
 
 
 def test_who_comes_while_it_is_under_way_gets_what_comes_of_it() -> None:
-    async def test(together: Together[int]) -> None:
+    async def test(together: SingleFlight[int]) -> None:
         work = Work()
         first = many(together, work)
         await asyncio.sleep(0.01)
@@ -51,7 +51,7 @@ def test_who_comes_while_it_is_under_way_gets_what_comes_of_it() -> None:
 
 
 def test_who_comes_later_has_it_done_again() -> None:
-    async def test(together: Together[int]) -> None:
+    async def test(together: SingleFlight[int]) -> None:
         work = Work()
         work.gate.set()
         assert [await together.do("k", work), await together.do("k", work)] == [1, 2]
@@ -60,7 +60,7 @@ def test_who_comes_later_has_it_done_again() -> None:
 
 
 def test_other_work_is_done_by_itself() -> None:
-    async def test(together: Together[int]) -> None:
+    async def test(together: SingleFlight[int]) -> None:
         one, other = Work(), Work()
         tasks = many(together, one, key="one") + many(together, other, key="other")
         await asyncio.sleep(0.01)
@@ -75,7 +75,7 @@ def test_other_work_is_done_by_itself() -> None:
 
 
 def test_an_error_is_everybodys_and_not_the_next_ones() -> None:
-    async def test(together: Together[int]) -> None:
+    async def test(together: SingleFlight[int]) -> None:
         work = Work(ValueError("no"))
         work.gate.set()
         outcomes = await asyncio.gather(*many(together, work), return_exceptions=True)
@@ -88,7 +88,7 @@ def test_an_error_is_everybodys_and_not_the_next_ones() -> None:
 
 @pytest.mark.parametrize("which", [0, 4], ids=["the first", "the last"])
 def test_who_is_cancelled_leaves_it_to_the_others(which: int) -> None:
-    async def test(together: Together[int]) -> None:
+    async def test(together: SingleFlight[int]) -> None:
         work = Work()
         tasks = many(together, work)
         await asyncio.sleep(0.01)
@@ -104,7 +104,7 @@ def test_who_is_cancelled_leaves_it_to_the_others(which: int) -> None:
 def test_an_error_that_nobody_waits_for_any_more_is_nobodys() -> None:
     complaints: list[object] = []
 
-    async def test(together: Together[int]) -> None:
+    async def test(together: SingleFlight[int]) -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
         work = Work(ValueError("no"))
         tasks = many(together, work)
@@ -122,7 +122,7 @@ def test_an_error_that_nobody_waits_for_any_more_is_nobodys() -> None:
 
 
 def test_loops_share_nothing_and_are_forgotten() -> None:
-    together: Together[int] = Together()
+    together: SingleFlight[int] = SingleFlight()
     loops: list[weakref.ref[asyncio.AbstractEventLoop]] = []
 
     async def test() -> None:

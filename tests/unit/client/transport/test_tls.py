@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_aegis.client.errors import ConfigurationError, NoAnswerError, UntrustedEndpointError
-from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.responses import Response
 from tests.unit.client.transport.drivers import Driver, ask, service_at
 from tests.unit.client.transport.loopback import Act, Request, Server, raw, reset, tls
 
@@ -18,8 +18,8 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_before_anything_is_sen
     driver: Driver, certificate: Path
 ) -> None:
     with Server(context=tls(certificate)) as server:
-        service = service_at(f"https://{server.address}")
-        (outcome,) = driver.perform(service, ask(service))
+        config = service_at(f"https://{server.address}")
+        (outcome,) = driver.run_flow(config, ask(config))
     assert isinstance(outcome, UntrustedEndpointError)
     assert "ca_bundle" in str(outcome)
     assert server.requests == []
@@ -27,17 +27,17 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_before_anything_is_sen
 
 def test_a_certificate_of_another_host_is_refused(driver: Driver, foreign_certificate: Path) -> None:
     with Server(context=tls(foreign_certificate)) as server:
-        service = service_at(f"https://{server.address}", ca_bundle=str(foreign_certificate))
-        (outcome,) = driver.perform(service, ask(service))
+        config = service_at(f"https://{server.address}", ca_bundle=str(foreign_certificate))
+        (outcome,) = driver.run_flow(config, ask(config))
     assert isinstance(outcome, UntrustedEndpointError)
     assert server.requests == []
 
 
 def test_a_ca_bundle_vouches_for_the_endpoint_and_the_connection_is_kept(driver: Driver, certificate: Path) -> None:
     with Server(context=tls(certificate)) as server:
-        service = service_at(f"https://{server.address}", ca_bundle=str(certificate))
-        outcomes = driver.perform(service, ask(service, times=2))
-    assert all(isinstance(outcome, Answer) for outcome in outcomes)
+        config = service_at(f"https://{server.address}", ca_bundle=str(certificate))
+        outcomes = driver.run_flow(config, ask(config, times=2))
+    assert all(isinstance(outcome, Response) for outcome in outcomes)
     assert [request.connection for request in server.requests] == [1, 1]
 
 
@@ -48,9 +48,9 @@ def test_a_ca_bundle_that_cannot_be_read_is_a_configuration_error(
     path = tmp_path / "bundle.pem"
     if content is not None:
         path.write_text(content)
-    service = service_at("https://127.0.0.1:1", ca_bundle=str(path))
+    config = service_at("https://127.0.0.1:1", ca_bundle=str(path))
     with pytest.raises(ConfigurationError, match="ca_bundle"):
-        driver.perform(service, ask(service))
+        driver.run_flow(config, ask(config))
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
@@ -59,16 +59,16 @@ def test_the_environments_certificates_count(
 ) -> None:
     monkeypatch.setenv(name, str(certificate))
     with Server(context=tls(certificate)) as server:
-        service = service_at(f"https://{server.address}")
-        (outcome,) = driver.perform(service, ask(service))
-    assert isinstance(outcome, Answer)
+        config = service_at(f"https://{server.address}")
+        (outcome,) = driver.run_flow(config, ask(config))
+    assert isinstance(outcome, Response)
 
 
 @pytest.mark.parametrize("path", ["a\0b", "\ud800"], ids=["a null", "half a character"])
 def test_a_ca_bundle_that_cannot_be_a_path_is_a_configuration_error(driver: Driver, path: str) -> None:
-    service = service_at("https://127.0.0.1:1", ca_bundle=path)
+    config = service_at("https://127.0.0.1:1", ca_bundle=path)
     with pytest.raises(ConfigurationError, match="ca_bundle"):
-        driver.perform(service, ask(service))
+        driver.run_flow(config, ask(config))
 
 
 def test_the_environments_certificates_may_be_a_folder(
@@ -77,18 +77,18 @@ def test_the_environments_certificates_may_be_a_folder(
     """As in ``REQUESTS_CA_BUNDLE=/etc/ssl/certs``, which requests takes."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
     with Server(context=tls(certificate)) as server:
-        service = service_at(f"https://{server.address}", ca_bundle=str(certificate))
-        (outcome,) = driver.perform(service, ask(service))
-    assert isinstance(outcome, Answer)
+        config = service_at(f"https://{server.address}", ca_bundle=str(certificate))
+        (outcome,) = driver.run_flow(config, ask(config))
+    assert isinstance(outcome, Response)
 
 
 def test_missing_certificates_of_the_environment_are_a_configuration_error(
     driver: Driver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "nothing"))
-    service = service_at("https://127.0.0.1:1")
+    config = service_at("https://127.0.0.1:1")
     with pytest.raises(ConfigurationError, match="REQUESTS_CA_BUNDLE"):
-        driver.perform(service, ask(service))
+        driver.run_flow(config, ask(config))
 
 
 def no_tls_any_more(connection: socket.socket, _: Request) -> None:
@@ -101,7 +101,7 @@ def test_a_tls_connection_that_breaks_after_the_request_leaves_open_whether_it_a
 ) -> None:
     """A certificate that is not trusted is noticed before; taken for that, a start would be told as not sent."""
     with Server(act, tls(certificate)) as server:
-        service = service_at(f"https://{server.address}", ca_bundle=str(certificate))
-        (outcome,) = driver.perform(service, ask(service))
+        config = service_at(f"https://{server.address}", ca_bundle=str(certificate))
+        (outcome,) = driver.run_flow(config, ask(config))
     assert len(server.requests) == 1
     assert isinstance(outcome, NoAnswerError)

@@ -7,9 +7,9 @@ import gzip
 import pytest
 
 from airflow_provider_aegis.client.errors import NoAnswerError, ProtocolError
-from airflow_provider_aegis.client.flows.exchange import Conversation
+from airflow_provider_aegis.client.flows.exchange import Flow
 from airflow_provider_aegis.client.protocol import signing
-from airflow_provider_aegis.client.protocol.responses import Answer
+from airflow_provider_aegis.client.protocol.responses import Response
 from airflow_provider_aegis.client.transport.limits import KEEP_IDLE_SECONDS, MAX_ANSWER_BYTES
 from tests.unit.client.transport.drivers import KEYS, QUERY, Driver, ask, ask_once, request, service_at
 from tests.unit.client.transport.loopback import Server, endless, in_turn, raw, reply, reset
@@ -18,8 +18,8 @@ MIB = 1024 * 1024
 
 
 def test_the_request_is_on_the_wire_as_it_was_signed(driver: Driver, server: Server) -> None:
-    service = service_at(f"http://{server.address}")
-    driver.perform(service, ask(service))
+    config = service_at(f"http://{server.address}")
+    driver.run_flow(config, ask(config))
     (received,) = server.requests
     assert received.line == f"POST /?{QUERY} HTTP/1.1"
     headers = received.headers
@@ -35,8 +35,8 @@ def test_the_request_is_on_the_wire_as_it_was_signed(driver: Driver, server: Ser
 
 
 def test_the_headers_are_these_and_no_others(driver: Driver, server: Server) -> None:
-    service = service_at(f"http://{server.address}")
-    driver.perform(service, ask(service))
+    config = service_at(f"http://{server.address}")
+    driver.run_flow(config, ask(config))
     headers = server.requests[0].headers
     assert headers.pop("authorization").startswith("ACS3-HMAC-SHA256 Credential=test-access-key-id,")
     assert headers.pop("user-agent").startswith("airflow-provider-aegis/")
@@ -57,7 +57,7 @@ def test_the_headers_are_these_and_no_others(driver: Driver, server: Server) -> 
 
 def test_the_answer_comes_back_with_lower_case_header_names(driver: Driver) -> None:
     outcome = ask_once(driver, raw(b"HTTP/1.1 403 No\r\nX-ACS-Request-Id: R\r\nContent-Length: 2\r\n\r\n{}"))
-    assert isinstance(outcome, Answer)
+    assert isinstance(outcome, Response)
     assert (outcome.status, outcome.body, outcome.headers["x-acs-request-id"]) == (403, b"{}", "R")
 
 
@@ -65,8 +65,8 @@ def test_the_answer_comes_back_with_lower_case_header_names(driver: Driver) -> N
 
 
 def test_a_connection_is_kept_for_the_next_request_and_closed_in_the_end(driver: Driver, server: Server) -> None:
-    service = service_at(f"http://{server.address}")
-    driver.perform(service, ask(service, times=3))
+    config = service_at(f"http://{server.address}")
+    driver.run_flow(config, ask(config, times=3))
     assert [received.connection for received in server.requests] == [1, 1, 1]
     assert server.closed.acquire(timeout=5)
 
@@ -77,59 +77,59 @@ def test_a_connection_that_idled_for_8_seconds_is_not_used_again(
 ) -> None:
     """The service resets connections after about 10 s, and a write must not meet that."""
     assert KEEP_IDLE_SECONDS == 8
-    service = service_at(f"http://{server.address}")
+    config = service_at(f"http://{server.address}")
 
-    def with_a_pause() -> Conversation[None]:
-        yield request(service)
+    def with_a_pause() -> Flow[None]:
+        yield request(config)
         driver.idle(monkeypatch, seconds)
-        yield request(service)
+        yield request(config)
 
-    driver.perform(service, with_a_pause())
+    driver.run_flow(config, with_a_pause())
     assert server.requests[1].connection == connection
 
 
 def test_a_connection_that_is_used_now_and_then_is_kept(
     driver: Driver, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service = service_at(f"http://{server.address}")
+    config = service_at(f"http://{server.address}")
 
-    def with_pauses() -> Conversation[None]:
+    def with_pauses() -> Flow[None]:
         for seconds in (0, 6, 12, 18):
             driver.idle(monkeypatch, seconds)
-            yield request(service)
+            yield request(config)
 
-    driver.perform(service, with_pauses())
+    driver.run_flow(config, with_pauses())
     assert [received.connection for received in server.requests] == [1, 1, 1, 1]
 
 
 def test_a_connection_that_the_service_has_closed_is_not_used_again(driver: Driver) -> None:
     bye = raw(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}")
     with Server(in_turn(bye, reply())) as server:
-        service = service_at(f"http://{server.address}")
-        outcomes = driver.perform(service, ask(service, times=2))
-    assert all(isinstance(outcome, Answer) for outcome in outcomes)
+        config = service_at(f"http://{server.address}")
+        outcomes = driver.run_flow(config, ask(config, times=2))
+    assert all(isinstance(outcome, Response) for outcome in outcomes)
     assert [received.connection for received in server.requests] == [1, 2]
 
 
 def test_a_request_over_a_kept_connection_is_not_sent_again_behind_our_back(driver: Driver) -> None:
     """A library that repeats a request on a fresh connection would start a scan twice."""
     with Server(in_turn(reply(), reset, reply())) as server:
-        service = service_at(f"http://{server.address}")
-        outcomes = driver.perform(service, ask(service, times=2))
+        config = service_at(f"http://{server.address}")
+        outcomes = driver.run_flow(config, ask(config, times=2))
     assert isinstance(outcomes[1], NoAnswerError)
     assert len(server.requests) == 2
 
 
 def test_no_cookie_is_kept(driver: Driver) -> None:
     with Server(reply(set_cookie="sticky=1; Path=/")) as server:
-        service = service_at(f"http://{server.address}")
-        driver.perform(service, ask(service, times=2))
+        config = service_at(f"http://{server.address}")
+        driver.run_flow(config, ask(config, times=2))
     assert "cookie" not in server.requests[1].headers
 
 
 def test_a_redirect_is_not_followed(driver: Driver, server: Server) -> None:
     outcome = ask_once(driver, reply(status="307 Temporary Redirect", location=f"http://{server.address}/"))
-    assert isinstance(outcome, Answer)
+    assert isinstance(outcome, Response)
     assert outcome.status == 307
     assert server.requests == []
 
@@ -140,7 +140,7 @@ def test_a_redirect_is_not_followed(driver: Driver, server: Server) -> None:
 def test_an_answer_of_8_mib_is_read(driver: Driver) -> None:
     assert MAX_ANSWER_BYTES == 8 * MIB
     outcome = ask_once(driver, reply(b"x" * MAX_ANSWER_BYTES))
-    assert isinstance(outcome, Answer)
+    assert isinstance(outcome, Response)
     assert len(outcome.body) == MAX_ANSWER_BYTES
 
 
@@ -179,5 +179,5 @@ def test_an_answer_that_takes_too_long_is_cut(driver: Driver, monkeypatch: pytes
 def test_a_compressed_answer_is_not_inflated(driver: Driver) -> None:
     body = gzip.compress(b"x" * 20 * MIB)
     outcome = ask_once(driver, reply(body, content_encoding="gzip"))
-    assert isinstance(outcome, Answer)
+    assert isinstance(outcome, Response)
     assert outcome.body == body
