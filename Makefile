@@ -27,7 +27,7 @@ endef
 with-airflow-home = home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && AIRFLOW_HOME="$$home" $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-2.11 test lint demo ui bench wire-forms soak lock clean
+.PHONY: help venv venv-2.11 test lint demo ui bench map wire-forms soak lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ ui: venv ## Keep that Airflow running, to look at in a browser
 
 bench: venv ## Run the benchmarks
 	@$(call with-airflow-home,$(BIN)/python -m tests.benchmarks)
+
+map: venv ## Write the map of docs/architecture.md anew, from the docstrings of the modules
+	@$(BIN)/python -m tests.architecture
 
 wire-forms: venv ## Write client/protocol/wire_forms.py anew, as the official SDK sends its requests
 	@$(BIN)/python -W ignore -m tests.conformance.wire_forms

@@ -77,7 +77,7 @@ HOLDERS: list[object] = [
 # Fields by whose names or types a dataclass may hold a secret.
 TELLING = re.compile(r"secret|token|password|credential|signature|authorization|digest|headers|\bKey\b", re.IGNORECASE)
 # They have the headers of answers, in which there is none.
-HARMLESS = {"Reply", "Fault"}
+HARMLESS = {"HttpResponse", "Fault"}
 
 
 def classes() -> Iterator[type]:
