@@ -1,4 +1,4 @@
-"""The map in ``docs/architecture.md``: one line for each module, taken from its docstring. ``make map`` writes it anew."""
+"""Writes the map in ``docs/architecture.md``, a line for each module from its docstring: ``make map``."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ def _fetch(adapter: BoundedAdapter, send: Send) -> Response | SecurityCenterErro
         method=send.method,
         url=send.url,
         headers={**HEADERS, **send.headers},
-        data=send.body,
+        data=send.body or None,
         auth=SignatureAuth(send.signature) if send.signature else None,
     )
     return fetch(adapter, request, send)

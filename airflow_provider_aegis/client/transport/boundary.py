@@ -43,7 +43,7 @@ class Boundary:
         """Return an answer, with ``***`` where it repeats a secret."""
         # Nearly every answer repeats nothing, which costs little to see.
         seen = body + headers.get(REQUEST_ID, "").encode("utf-8", "replace")
-        secrets = [secret for secret in self._secrets() if secret.mark and secret.mark in seen]
+        secrets = [secret for secret in self._secrets() if (mark := secret.mark) and mark in seen]
         if secrets:
             body = masked(body.decode("utf-8", "surrogateescape"), secrets).encode("utf-8", "surrogateescape")
             headers = {name.lower(): masked(value, secrets) for name, value in headers.items()}
