@@ -277,9 +277,9 @@ def _explained(error: Reply, action: str, secrets: Collection[Secret]) -> Securi
     assert isinstance(error, SecurityCenterError)
     known: dict[str, Any] = {
         "action": action,
-        "code": error.code,
+        "code": without(error.code, secrets),
         "http_status": error.http_status,
-        "request_id": error.request_id,
+        "request_id": without(error.request_id, secrets),
     }
     message = _REPEATED.sub("…", without(error.message, secrets))
     if error.transient or error.http_status in (408, 425):

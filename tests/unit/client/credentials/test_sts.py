@@ -230,6 +230,7 @@ ECHO = "string to sign is: base-secret base-token"
         (answer("", 302), AuthenticationError, "redirect"),
         (UnreachableError("down"), UnreachableError, "down"),
         (NoAnswerError("reset after base-secret"), UnreachableError, "reset"),
+        (NoAnswerError("reset", code="base-secret", request_id="base-token"), UnreachableError, "reset"),
         (UntrustedEndpointError("TLS"), UntrustedEndpointError, "TLS"),
     ],
 )
