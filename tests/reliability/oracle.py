@@ -19,6 +19,8 @@ DEFERRAL_SECONDS = 5.0
 STOP_SECONDS = 10.0
 #: By these a scan is looked for whose start got no answer.
 LOOKS = ("GetLastOnceTaskInfo", "DescribeOnceTask", "ListUnfinishedOnceTask")
+#: Why a scan that was found by its time is never cancelled.
+NOT_PROVEN_OURS = "the service takes no Source: a scan that was found is not ours"
 #: Components that take tasks with them.
 _TAKING = (Blow.KILL_SCHEDULER_TREE, Blow.KILL_TRIGGERER, Blow.TERM_TRIGGERER)
 _GREEN = "SUCCESS"
@@ -91,7 +93,8 @@ def _duplicates(seen: Evidence) -> Iterator[Finding]:
         if clear:
             clears.remove(clear)
             if overlap > CROSSING_SECONDS:
-                yield Finding(Promise.DUPLICATE, f"{_name(before)} ran on for {overlap:.1f} s after a clear's new scan")
+                text = f"{_name(before)} ran on for {overlap:.1f} s after a clear's new scan"
+                yield Finding(Promise.DUPLICATE, text, NOT_PROVEN_OURS if _found_by_time(seen, before) else "")
         elif overlap > 0:
             yield Finding(Promise.DUPLICATE, f"{_name(after)} was started while {_name(before)} ran, {overlap:.1f} s")
         elif before.status == _GREEN:
@@ -115,11 +118,16 @@ def _left(seen: Evidence) -> Iterator[Finding]:
         yield Finding(Promise.LEFT, text, _why_left(seen, scan))
 
 
+def _found_by_time(seen: Evidence, scan: Scan) -> bool:
+    """Whether a scan was searched for, and the service's answers could not prove whose it is."""
+    looks = [line for line in seen.log if line.action in LOOKS and line.arrived > scan.began]
+    return seen.case.source_filter != "honoured" and bool(looks)
+
+
 def _why_left(seen: Evidence, scan: Scan) -> str:
     """Why a scan may be left, which `airflow aegis sweep` must find then; docs/cancelling.md names each."""
-    looks = [line for line in seen.log if line.action in LOOKS and line.arrived > scan.began]
-    if seen.case.source_filter != "honoured" and looks:
-        return "the service takes no Source: a scan that was found is not ours"
+    if _found_by_time(seen, scan):
+        return NOT_PROVEN_OURS
     if scan.once_task_id not in seen.swept:
         return ""
     ended = _ended(seen)

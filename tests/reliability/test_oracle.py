@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_aegis.emulator.http import Received
+
 from .cases import Case, Trouble, What, draw
 from .evidence import Cancel, Done, Evidence, Scan
 from .journal import Entry
-from .oracle import Promise, judge
+from .oracle import NOT_PROVEN_OURS, Promise, judge
 from .report import Verdict, table
 
 #: Processes begin at 10, 20 and so on.
@@ -25,7 +27,12 @@ def at(what: What, moment: float, **more: Any) -> Done:
 
 
 def seen(
-    *scans: Scan, variant: str = "plain", outcome: str = "SUCCESS", trouble: Trouble | None = None, **more: Any
+    *scans: Scan,
+    variant: str = "plain",
+    outcome: str = "SUCCESS",
+    trouble: Trouble | None = None,
+    source_filter: str = "honoured",
+    **more: Any,
 ) -> Evidence:
     usual: dict[str, Any] = {
         "state": "success",
@@ -33,7 +40,7 @@ def seen(
         "entries": (FIRST, SECOND),
         "once_task_id": "a",
     }
-    case = Case("case", variant=variant, outcome=outcome, trouble=trouble)
+    case = Case("case", variant=variant, outcome=outcome, trouble=trouble, source_filter=source_filter)
     return Evidence(case, "run", 0.0, scans=scans, **usual | more)
 
 
@@ -209,6 +216,20 @@ def test_a_breach_is_found(name: str) -> None:
                 state="failed",
                 trouble=Trouble("connections are refused", 9),
                 trouble_began=12.0,
+            ),
+        ),
+        (
+            NOT_PROVEN_OURS,
+            seen(
+                scan("b", 11, 40),
+                scan("a", 21, 30, process=2),
+                done=(at(What.CLEAR, 15),),
+                source_filter="ignored",
+                log=(
+                    Received(
+                        action="DescribeOnceTask", params={}, arrived=12.0, method="POST", access_key_id="process-1"
+                    ),
+                ),
             ),
         ),
         ("the scheduler took a deferral for a failure", seen(GOOD, races=2, state="failed")),
