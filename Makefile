@@ -53,7 +53,7 @@ test: lint venv-2.11 ## Check and test everything but the soak test, on both Air
 	@$(call with-airflow-home,$(BIN)/python -m pytest)
 	@if [ -e .venv-2.11/.installed ]; then \
 		echo "And on Airflow 2.11:"; \
-		$(call with-airflow-home,$(BIN_2_11)/python -m pytest tests/unit tests/dag_level tests/airflow_2); \
+		$(call with-airflow-home,$(BIN_2_11)/python -m pytest tests/unit tests/project tests/dag_level tests/airflow_2); \
 	else \
 		echo "SKIPPED: the tests on Airflow 2.11, for want of Python 3.11 or 3.12."; \
 	fi

@@ -87,7 +87,7 @@ def _component(requirement: Requirement, scope: ComponentScope, **more: str) -> 
 
 
 def test_the_sbom_is_current() -> None:
-    assert SBOM.read_text() == sbom(), "run: python -m tests.unit.test_sbom"
+    assert SBOM.read_text() == sbom(), "run: python -m tests.project.test_sbom"
 
 
 def test_the_sbom_is_valid() -> None:

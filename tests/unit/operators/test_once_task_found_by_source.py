@@ -12,7 +12,7 @@ from airflow_provider_aegis.exceptions import OnceTaskDeadlineError
 from airflow_provider_aegis.operators.submission import KEY
 from tests.unit.airflow_task import FakeStore, FakeTask
 from tests.unit.operators.scans import CANCEL, SCAN, START, both_modes, scan, start_elsewhere
-from tests.unit.operators.test_never_twice import run_until_killed
+from tests.unit.operators.test_once_task_never_twice import run_until_killed
 
 AFTER_THE_START = "airflow_provider_aegis.operators.scan.Scan._keep"
 # DescribeOnceTask does not list this one.

@@ -11,7 +11,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "permissions.md"
 BEGINNING = """\
 # Permissions
 
-<!-- written by `python -m tests.unit.test_permissions_page`, from the table in airflow_provider_aegis/ram_policy.py -->
+<!-- written by `python -m tests.project.test_permissions_page` from airflow_provider_aegis/ram_policy.py -->
 
 What each class of this provider asks of Security Center, and the RAM policy that allows just that: a test runs each
 with its policy and everything else denied. A policy for several at once, all operators if none is named:
@@ -58,7 +58,7 @@ TITLES = {"test_connection": "The connection test"}
 
 
 def test_the_page_is_current() -> None:
-    assert PAGE.read_text() == page(), "run: python -m tests.unit.test_permissions_page"
+    assert PAGE.read_text() == page(), "run: python -m tests.project.test_permissions_page"
 
 
 if __name__ == "__main__":

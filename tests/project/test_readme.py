@@ -32,7 +32,7 @@ def _default(one: Field) -> str:
 def test_the_fields_are_those_of_the_connection() -> None:
     found = FIELDS_PLACE.search(README.read_text())
     assert found
-    assert found[2] == fields_table(), "run: python -m tests.unit.test_readme"
+    assert found[2] == fields_table(), "run: python -m tests.project.test_readme"
 
 
 def test_every_documented_status_is_explained() -> None:
