@@ -58,9 +58,10 @@ test: lint venv-2.11 ## Check and test everything but the soak test, on both Air
 		echo "SKIPPED: the tests on Airflow 2.11, for want of Python 3.11 or 3.12."; \
 	fi
 
-lint: venv ## Check style and types
+lint: venv ## Check style, layers and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
+	@$(BIN)/lint-imports
 	@$(BIN)/mypy
 
 demo: venv ## Run the example pipeline in a real Airflow against the emulator, in under a minute
@@ -88,5 +89,5 @@ lock: venv ## Resolve all dependencies anew
 		pyproject.toml $(REQUIREMENTS)/airflow-2.11.in --group test -o $(REQUIREMENTS)/airflow-2.11.lock
 
 clean: ## Remove caches and built files; the virtualenvs stay
-	rm -rf dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf dist .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -path './.venv*' -prune -o -name __pycache__ -prune -exec rm -rf {} +
