@@ -1,4 +1,4 @@
-"""What can go wrong in a call, and one table from the service's error code to the class that says so."""
+"""The errors of the client; :mod:`airflow_provider_aegis.client.protocol.error_codes` maps the codes to them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from airflow_provider_aegis.client.protocol.redaction import LONGEST, is_vendor_page, printable, storable
 
 MOST_DETAILS = 20
-# Its owner can decode it, if it is whole.
+# The account's owner can decode this entry, if it is complete.
 ENCODED, LONGEST_ENCODED = "EncodedDiagnosticMessage", 8000
 
 
@@ -22,10 +22,11 @@ class ConfigurationError(ValueError):
 
 
 class SecurityCenterError(Exception):
-    """A call that Security Center did not answer with a result.
+    """A call failed.
 
-    Its text is one printable line. ``refused`` is true where the gateway turned the call down, so that nothing can
-    have been done; ``transient`` where the same call may succeed a little later.
+    The text is one printable line: what to do, what happened, and the details in parentheses. Airflow's log view cuts a
+    long line off, so what to do comes first. ``refused`` is true if the gateway rejected the call, so that nothing can
+    have been done; ``transient`` if the same call may succeed a little later.
     """
 
     transient: bool = False
@@ -51,14 +52,17 @@ class SecurityCenterError(Exception):
         self.request_id = printable(request_id)
         self.recommend = recommend if is_vendor_page(recommend) else ""
 
+    @property
+    def summary(self) -> str:
+        """What happened, without what to do: for log lines of errors that are retried."""
+        known = (self.code, f"HTTP {self.http_status}" if self.http_status else "")
+        details = ", ".join((*filter(None, known), *([f"RequestId {self.request_id}"] if self.request_id else ())))
+        end = "" if self.message.endswith((".", "!", "?", "…")) else "."
+        text = f"{self.action}: {self.message}{end}" if self.action else f"{self.message}{end}"
+        return f"{text} ({details})" if details else text
+
     def __str__(self) -> str:
-        where = [f"HTTP {self.http_status}"] if self.http_status else []
-        where += [f"RequestId {self.request_id}"] if self.request_id else []
-        head = f"{self.action}: " if self.action else ""
-        head += " ".join(part for part in (self.code, f"({', '.join(where)})" if where else "") if part)
-        message = self.message if self.message.endswith((".", "!", "?", "…")) else f"{self.message}."
-        text = f"{head}: {message}" if self.code or where else f"{head}{message}"
-        return f"{text} {self.advice}".rstrip()
+        return f"{self.advice} {self.summary}".lstrip()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the error as plain JSON; :func:`from_dict` makes the same error of it."""
@@ -78,31 +82,28 @@ class SecurityCenterError(Exception):
 
 
 class AuthenticationError(SecurityCenterError):
-    """The credentials are unknown, inactive, malformed or do not match: final."""
+    """The credentials are unknown, inactive, malformed or do not match: retrying does not help."""
 
-    advice = (
-        "Check the credentials of the connection: AccessKey ID, AccessKey secret and STS token, "
-        "or where else it takes them from."
-    )
+    advice = "Check the credentials of the connection (AccessKey ID, AccessKey secret, STS token, or the role)."
 
 
 class ExpiredTokenError(AuthenticationError):
-    """The STS token has expired; fresh credentials may answer it."""
+    """The STS token has expired; the same call with new credentials may succeed."""
 
-    advice = "The STS token has expired: put a fresh one into the connection."
+    advice = "Renew the STS token of the connection: it has expired."
 
 
 class ClockError(SecurityCenterError):
     """The request's date is outside the 15 minutes that the service accepts."""
 
-    advice = "The clock of this machine is off: synchronise it."
+    advice = "Synchronise the clock of this machine."
 
 
 class PermissionDeniedError(SecurityCenterError):
-    """The identity lacks a RAM permission: final.
+    """The identity lacks a RAM permission: retrying does not help.
 
-    :param ram_actions: what to grant, for both prefixes that the documentation uses.
-    :param detail: ``AccessDeniedDetail`` of the answer, empty where it brought none.
+    :param ram_actions: the actions to grant, under both prefixes that the documentation uses.
+    :param detail: ``AccessDeniedDetail`` of the answer; empty if the answer has none.
     """
 
     extra = ("ram_actions", "detail")
@@ -119,52 +120,58 @@ class PermissionDeniedError(SecurityCenterError):
 
     @property
     def auth_action(self) -> str:
-        """The RAM action that the service itself named, or an empty text."""
+        """The RAM action that the answer names, or an empty string."""
         return self.detail.get("AuthAction", "")
 
     def __str__(self) -> str:
         named = tuple(dict.fromkeys((*filter(None, (self.auth_action,)), *self.ram_actions)))
         who = self.detail.get("AuthPrincipalDisplayName", "")
-        grant = f" Grant {' and '.join(named)}{f' to {who}' if who else ''} in RAM." if named else ""
+        what = " and ".join(named) or "the missing permission"
         page = f" Diagnosis: {self.recommend}" if self.recommend else ""
-        return f"{super().__str__()}{grant}{page}"
+        return f"Grant {what}{f' to {who}' if who else ''} in RAM. {self.summary}{page}"
 
 
 class ThrottledError(SecurityCenterError):
-    """Too many requests: nothing was done, the same call succeeds later.
+    """Too many requests: the same call succeeds later.
 
-    :param retry_after: seconds that the service asked to wait, ``None`` where it named none.
+    :param retry_after: seconds that the service asks to wait; ``None`` if it does not say.
+    :param refused: false if the answer leaves open whether a write was carried out.
     """
 
     transient = True
+    advice = "Retry later, or lower max_requests_per_second in the connection."
     extra = ("retry_after",)
 
-    def __init__(self, message: str, *, retry_after: float | None = None, **known: Any) -> None:
+    def __init__(self, message: str, *, retry_after: float | None = None, refused: bool = True, **known: Any) -> None:
         super().__init__(message, **known)
         self.retry_after = retry_after
-        # A failure that merely asks to wait leaves it open whether a write was carried out.
-        failed = self.http_status is not None and self.http_status >= 500
-        self.refused = not failed or error_class(self.code, 200) is ThrottledError
+        self.refused = refused
 
 
 class ConflictError(SecurityCenterError):
-    """The service cannot start this task now: one of its kind runs, ran a moment ago, or too many run at once."""
+    """The service cannot start this scan now: its type runs or has just run, or too many run."""
+
+    advice = "Wait until the scan that is in the way has ended, then retry."
 
 
 class InvalidRequestError(SecurityCenterError):
-    """The service will never accept this call as it is: a bad parameter, an edition that lacks the feature."""
+    """The service does not accept this call: a parameter is wrong, or the edition lacks the feature."""
+
+    advice = "Check the arguments, and the edition of Security Center."
 
 
 class NonceUsedError(SecurityCenterError):
     """The nonce was seen before: the gateway has received this request already."""
 
+    advice = "Retry the call."
     transient = True
     refused = False
 
 
 class ServiceError(SecurityCenterError):
-    """The service failed (5xx); whether a write was carried out is open."""
+    """The service failed (5xx); it is open whether a write was carried out."""
 
+    advice = "Retry later."
     transient = True
     refused = False
 
@@ -175,6 +182,7 @@ class ProtocolError(SecurityCenterError):
     :param passing: whether a later answer may be a proper one.
     """
 
+    advice = "Check the endpoint of the connection, and the proxy if there is one."
     refused = False
     extra = ("passing",)
 
@@ -184,30 +192,33 @@ class ProtocolError(SecurityCenterError):
 
 
 class UnreachableError(SecurityCenterError):
-    """No connection came about (refused, unknown host name, time-out while connecting): nothing was sent."""
+    """The client could not connect (refused, unknown host name, time-out while connecting): nothing was sent."""
 
+    advice = "Check the network of this machine and the endpoint of the connection."
     transient = True
 
 
 class NoAnswerError(SecurityCenterError):
-    """The request went out and no answer came back (reset, time-out); whether a write was carried out is open."""
+    """The request was sent and no answer came back (reset, time-out); it is open whether a write was carried out."""
 
+    advice = "Retry later; if it happens often, raise read_timeout in the connection."
     transient = True
     refused = False
 
 
 class UntrustedEndpointError(SecurityCenterError):
-    """TLS could not verify the endpoint: nothing was sent, and trying again does not help."""
+    """TLS could not verify the endpoint: nothing was sent, and retrying does not help."""
 
     advice = "Set ca_bundle in the connection if a private certificate authority signs this endpoint."
 
 
 class OutcomeUnknownError(SecurityCenterError):
-    """A write that may or may not have been carried out; it was not sent again.
+    """A write may or may not have been carried out; it was not sent again.
 
     :param cause_class: name of the error that left it open.
     """
 
+    advice = "Look in the console of Security Center whether it was carried out before you run it again."
     refused = False
     extra = ("cause_class",)
 
@@ -217,74 +228,10 @@ class OutcomeUnknownError(SecurityCenterError):
 
 
 class DeadlineExceededError(SecurityCenterError):
-    """The caller's deadline passed before the service gave an answer."""
+    """The caller's deadline passed before the service answered."""
 
+    advice = "Allow more time, or retry later."
     transient = True
-
-
-# Adding a code is a line here. A code that is not listed is judged by its beginning, then by the HTTP status.
-CODES: dict[str, type[SecurityCenterError]] = {
-    "Throttling": ThrottledError,
-    "RequestTooFrequently": ThrottledError,
-    "ServerError": ServiceError,
-    "InternalError": ServiceError,
-    "SystemBusy": ServiceError,
-    "ServiceUnavailable": ServiceError,
-    "RpcServiceError": ServiceError,
-    "SignatureNonceUsed": NonceUsedError,
-    "InvalidTimeStamp.Expired": ClockError,
-    "IllegalTimestamp": ClockError,
-    "InvalidSecurityToken.Expired": ExpiredTokenError,
-    "SignatureDoesNotMatch": AuthenticationError,
-    "IncompleteSignature": AuthenticationError,
-    "NoPermission": PermissionDeniedError,
-    "RdCheckNoPermission": PermissionDeniedError,
-    "TaskRepeat": ConflictError,
-    "AssetsCollectionFrequencyLimit": ConflictError,
-    "DuplicatedRefresh": ConflictError,
-    "FreeVersionNotPermit": InvalidRequestError,
-    "NotBuy": InvalidRequestError,
-    "NeedBuy": InvalidRequestError,
-    "BeyondQuata": InvalidRequestError,
-    "AgentNotOnline": InvalidRequestError,
-    "ClientOffline": InvalidRequestError,
-    "-101": InvalidRequestError,
-}
-PREFIXES: tuple[tuple[str, type[SecurityCenterError]], ...] = (
-    ("Throttling.", ThrottledError),
-    ("InternalError.", ServiceError),
-    ("AuthenticationFail", AuthenticationError),
-    ("InvalidAccessKeyId", AuthenticationError),
-    ("InvalidSecurityToken", AuthenticationError),
-    ("Forbidden", PermissionDeniedError),
-    ("Missing", InvalidRequestError),
-    ("Invalid", InvalidRequestError),
-)
-# A code of theirs is no throttling, though the answer asks to wait: waiting does not change what it says.
-FINAL = (AuthenticationError, ClockError, PermissionDeniedError, InvalidRequestError)
-
-
-def listed_class(code: str) -> type[SecurityCenterError] | None:
-    """Look up which error a code means; ``None`` for a code that no table knows."""
-    return CODES.get(code) or next((cls for beginning, cls in PREFIXES if code.startswith(beginning)), None)
-
-
-def error_class(code: str, http_status: int) -> type[SecurityCenterError] | None:
-    """Look up which error a code means.
-
-    :param code: ``Code`` of the answer.
-    :param http_status: the answer's status, which decides over codes that no table knows.
-    :return: ``None`` for a code that says nothing bad (some operations answer ``Code`` on success).
-    """
-    if listed := listed_class(code):
-        return listed
-    if http_status >= 500 or http_status in (408, 425):
-        return ServiceError
-    if http_status == 429:
-        return ThrottledError
-    if http_status in (401, 403):
-        return PermissionDeniedError
-    return InvalidRequestError if http_status >= 400 else None
 
 
 def from_dict(known: Mapping[str, Any]) -> SecurityCenterError | ConfigurationError:

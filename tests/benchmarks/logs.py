@@ -57,7 +57,7 @@ def lines(outage: tuple[float, float] | None = None) -> int:
     def reply(_: Send) -> Response | SecurityCenterError:
         now = stage.clock.monotonic()
         if outage and outage[0] <= now < outage[1]:
-            return UnreachableError("no connection came about")
+            return UnreachableError("could not connect")
         share = min(1.0, now / LENGTH)
         status = "INIT" if share < 0.02 else "START" if share < 1 else "SUCCESS"
         payload = {"RequestId": "R", "TotalCount": 1000, "FinishCount": int(1000 * share)}

@@ -17,10 +17,10 @@ from airflow_provider_aegis.client.errors import (
     SecurityCenterError,
     UnreachableError,
     UntrustedEndpointError,
-    error_class,
 )
 from airflow_provider_aegis.client.flows.commands import Authenticate, Flow, Reply, Send
 from airflow_provider_aegis.client.protocol.endpoints import parse_host
+from airflow_provider_aegis.client.protocol.error_codes import error_class
 from airflow_provider_aegis.client.protocol.operations import Call, Operation
 from airflow_provider_aegis.client.protocol.redaction import without
 from airflow_provider_aegis.client.protocol.responses import Response, read_response

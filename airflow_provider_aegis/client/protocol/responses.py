@@ -11,15 +11,8 @@ from functools import lru_cache, partial
 from itertools import islice
 from typing import Any
 
-from airflow_provider_aegis.client.errors import (
-    FINAL,
-    MOST_DETAILS,
-    PermissionDeniedError,
-    ProtocolError,
-    ThrottledError,
-    error_class,
-    listed_class,
-)
+from airflow_provider_aegis.client.errors import MOST_DETAILS, PermissionDeniedError, ProtocolError, ThrottledError
+from airflow_provider_aegis.client.protocol.error_codes import FINAL, error_class, listed_class
 from airflow_provider_aegis.client.protocol.operations import Call
 from airflow_provider_aegis.client.protocol.redaction import storable, without
 from airflow_provider_aegis.client.protocol.secret import Secret
@@ -79,6 +72,8 @@ def read_response(answer: Response, call: Call, *, secrets: Collection[Secret | 
     }
     if cls is ThrottledError:
         known["retry_after"] = retry_after
+        # A failure that merely asks to wait leaves open whether a write was carried out.
+        known["refused"] = answer.status < 500 or listed_class(code) is ThrottledError
     if cls is PermissionDeniedError:
         detail = payload.get("AccessDeniedDetail") or payload.get("accessDeniedDetail")
         entries = islice(detail.items() if isinstance(detail, dict) else (), MOST_DETAILS)
@@ -107,7 +102,7 @@ def _json_object(answer: Response, action: str) -> dict[str, Any]:
         what = "JSON, but not an object"
     retry_after = _retry_after(answer.headers)
     if retry_after or answer.status == 429:  # whoever answered in the service's place asks to wait
-        raise ThrottledError(f"the answer is {what}", retry_after=retry_after, **known)
+        raise ThrottledError(f"the answer is {what}", retry_after=retry_after, refused=answer.status < 500, **known)
     passing = answer.status >= 500 or answer.status < 400 or answer.status in (408, 425)
     raise ProtocolError(f"the answer is {what}", passing=passing, **known)
 

@@ -76,7 +76,7 @@ def _flatten_into(flat: dict[str, str], name: str, value: Any) -> None:
 def _key(name: str, key: object) -> str:
     if isinstance(key, str | int) and not isinstance(key, bool):
         return _text(name, key)
-    raise ConfigurationError(f"{name} has a key that is no text but {type(key).__name__}.")
+    raise ConfigurationError(f"{name} has a key that is not a string but {type(key).__name__}.")
 
 
 def _text(name: str, value: object) -> str:

@@ -21,13 +21,13 @@ def as_text(name: str, value: object) -> str:
     """
     if isinstance(value, str):
         return value
-    raise ConfigurationError(f"{name} must be a text, not {type(value).__name__}.")
+    raise ConfigurationError(f"{name} must be a string, not {type(value).__name__}.")
 
 
 def check_text(name: str, value: object) -> str:
     """Return an argument's text, stripped.
 
-    :raises ConfigurationError: if it is no text, empty, or what a template makes of an XCom that was ``None``.
+    :raises ConfigurationError: if it is not a string, empty, or what a template makes of an XCom that was ``None``.
     """
     text = "" if value is None else as_text(name, value).strip()
     if text in ("", "None"):

@@ -62,4 +62,4 @@ def _json_text(name: str, value: Any) -> str:
 def _plain(value: object) -> Any:
     if _is_list_or_object(value):
         return dict(value) if isinstance(value, Mapping) else list(value)  # type: ignore[call-overload]
-    raise TypeError(f"{type(value).__name__} is no text, number, list or object")
+    raise TypeError(f"{type(value).__name__} is not a string, number, list or object")

@@ -20,7 +20,6 @@ from airflow_provider_aegis.client.errors import (
     ConfigurationError,
     NoAnswerError,
     SecurityCenterError,
-    UnreachableError,
     UntrustedEndpointError,
 )
 from airflow_provider_aegis.client.flows.commands import (
@@ -40,6 +39,7 @@ from airflow_provider_aegis.client.protocol.secret import Secret
 from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.client.transport.boundary import Boundary, bare
 from airflow_provider_aegis.client.transport.deadline import BoundedAdapter, within, words_of
+from airflow_provider_aegis.client.transport.failures import no_answer, not_connected, untrusted
 from airflow_provider_aegis.client.transport.fetches import join
 from airflow_provider_aegis.client.transport.files import read_file
 from airflow_provider_aegis.client.transport.limits import (
@@ -253,14 +253,14 @@ def _explain(error: Exception) -> SecurityCenterError:
     """Say of an error whether the request can have arrived."""
     reason = _root(error)
     if isinstance(reason, ssl.SSLCertVerificationError):
-        return UntrustedEndpointError(f"TLS could not verify the endpoint: {reason}")
+        return untrusted(reason)
     if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError):
-        return UnreachableError(f"no connection came about: {reason}")
+        return not_connected(reason)
     if isinstance(reason, NewConnectionError):
-        return UnreachableError(f"no connection came about: {reason}")
+        return not_connected(reason)
     if isinstance(reason, HTTPException) and str(reason).startswith("got more than"):
         return oversized(reason)
-    return NoAnswerError(f"the request was sent and no answer came back: {words_of(reason)}")
+    return no_answer(words_of(reason))
 
 
 def _root(error: BaseException) -> BaseException:

@@ -23,7 +23,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.util.connection import create_connection
 
-from airflow_provider_aegis.client.errors import UnreachableError, UntrustedEndpointError
+from airflow_provider_aegis.client.transport.failures import not_connected, untrusted
 from airflow_provider_aegis.client.transport.limits import LEAVES_HTTP, too_slow
 from airflow_provider_aegis.client.transport.names import look_up
 from airflow_provider_aegis.client.transport.proxy import Proxy
@@ -119,9 +119,9 @@ class _Connecting:
         try:
             super().connect()  # type: ignore[misc]
         except ssl.SSLCertVerificationError as error:
-            raise UntrustedEndpointError(f"TLS could not verify the endpoint: {error}") from error
+            raise untrusted(error) from error
         except (OSError, HTTPError, HTTPException) as error:
-            raise UnreachableError(f"no connection came about: {words_of(error)}") from error
+            raise not_connected(words_of(error)) from error
 
     def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
         """Ask for an address with its query."""

@@ -11,12 +11,8 @@ from typing import Any
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from airflow_provider_aegis.client.errors import (
-    NoAnswerError,
-    SecurityCenterError,
-    UnreachableError,
-    UntrustedEndpointError,
-)
+from airflow_provider_aegis.client.errors import SecurityCenterError
+from airflow_provider_aegis.client.transport.failures import no_answer, not_connected, untrusted
 from airflow_provider_aegis.client.transport.limits import HEADERS, KEEP_IDLE_SECONDS, oversized
 from airflow_provider_aegis.client.transport.names import look_up
 from airflow_provider_aegis.client.transport.proxy import Proxy, proxy_for
@@ -26,7 +22,7 @@ OVERSIZED = ("Got more than", "Too many headers")
 
 
 class _NotConnectedError(aiohttp.ClientConnectionError):
-    """No connection came about, for the reason that is its cause."""
+    """The client could not connect, for the reason that is its cause."""
 
 
 NOT_SENT = (_NotConnectedError, aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
@@ -67,12 +63,12 @@ def explain(error: Exception) -> SecurityCenterError:
     """Say of an error whether the request can have arrived."""
     what = _words_of(error)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return UntrustedEndpointError(f"TLS could not verify the endpoint: {what}")
+        return untrusted(what)
     if isinstance(error, NOT_SENT):
-        return UnreachableError(f"no connection came about: {what}")
+        return not_connected(what)
     if any(words in what for words in OVERSIZED):
         return oversized(what)
-    return NoAnswerError(f"the request was sent and no answer came back: {what}")
+    return no_answer(what)
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -120,4 +116,4 @@ def _words_of(error: Exception) -> str:
             return "the endpoint closed the connection"
         case TimeoutError() if not str(error):
             return "timed out"
-    return str(error) or type(error).__name__
+    return str(error) or "the connection failed"

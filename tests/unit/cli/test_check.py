@@ -79,7 +79,7 @@ def test_an_endpoint_that_is_not_reached(sas: Emulator) -> None:
     sas.refuse_connections()
     found = findings()
     assert wrong(found) == {"endpoint"}
-    assert "no connection came about" in found["endpoint"].details
+    assert "could not connect" in found["endpoint"].details
     assert found["clock"].state is State.NOT_TRIED
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from airflow_provider_aegis.client.errors import error_class
+from airflow_provider_aegis.client.protocol.error_codes import error_class
 from airflow_provider_aegis.emulator.errors import REFUSALS, EmulatedError, envelope, no_permission
 from airflow_provider_aegis.emulator.http import Request
 

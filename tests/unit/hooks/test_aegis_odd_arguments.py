@@ -21,12 +21,12 @@ from airflow_provider_aegis.triggers.once_task import AegisOnceTaskTrigger
 DEEP: list[Any] = []
 DEEP.append(DEEP)
 ROWS: dict[str, tuple[Callable[[], object], str]] = {
-    "region, a number": (lambda: AegisHook(region=5), "region must be a text, not int"),  # type: ignore[arg-type]
-    "region, a list": (lambda: AegisHook(region=["x"]), "region must be a text, not list"),  # type: ignore[arg-type]
-    "no connection": (lambda: AegisHook(None), "aegis_conn_id must be a text, not NoneType"),  # type: ignore[arg-type]
+    "region, a number": (lambda: AegisHook(region=5), "region must be a string, not int"),  # type: ignore[arg-type]
+    "region, a list": (lambda: AegisHook(region=["x"]), "region must be a string, not list"),  # type: ignore[arg-type]
+    "no connection": (lambda: AegisHook(None), "aegis_conn_id must be a string, not NoneType"),  # type: ignore[arg-type]
     "name, a number": (
         lambda: once_task.get_last_once_task_info(once_task_type="T", once_task_name=5),  # type: ignore[arg-type]
-        "once_task_name must be a text, not int",
+        "once_task_name must be a string, not int",
     ),
     "action, a number": (lambda: AegisHook().call(5), "action must be the name of an operation"),  # type: ignore[arg-type]
     "a list in itself": (lambda: AegisHook().call("DescribeX", A=DEEP), "DescribeX: a parameter is nested too deeply"),

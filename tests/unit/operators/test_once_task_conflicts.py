@@ -74,7 +74,7 @@ def test_ten_at_a_time(deferrable: bool, policy: str, sas: Emulator, task: FakeT
 
 def test_ten_at_a_time_is_a_clear_error(sas: Emulator, task: FakeTask) -> None:
     sas.set(running_limit=0)
-    with pytest.raises(ConflictError, match=r"CanCreate=false.*10 at a time"):
+    with pytest.raises(ConflictError, match=r"10 at a time.*CanCreate=false"):
         task.run(scan(on_conflict="fail"))
 
 

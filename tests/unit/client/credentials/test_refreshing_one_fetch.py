@@ -49,7 +49,7 @@ def test_those_that_wait_are_given_the_error_of_the_one_that_fetched() -> None:
     with ThreadPoolExecutor(20) as pool:
         failures = list(pool.map(ask, range(20)))
     assert rig.script.fetches == 1
-    assert {str(failure) for failure in failures} == {"down."}
+    assert {str(failure) for failure in failures} == {str(UnreachableError("down"))}
     assert len({id(failure) for failure in failures}) == 20
 
 

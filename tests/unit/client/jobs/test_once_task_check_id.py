@@ -112,6 +112,6 @@ def test_the_trigger_waits_for_no_payload(sas: Emulator, task: FakeTask) -> None
 
 @pytest.mark.parametrize("value", [["T"], {"a": 1}, 5], ids=repr)
 def test_a_type_is_a_text(value: Any, sas: Emulator) -> None:
-    with AegisHook() as hook, pytest.raises(ConfigurationError, match="once_task_type must be a text, not"):
+    with AegisHook() as hook, pytest.raises(ConfigurationError, match="once_task_type must be a string, not"):
         hook.generate_once_task(once_task_type=value)
     assert sas.requests == {}

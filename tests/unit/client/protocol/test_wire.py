@@ -124,9 +124,9 @@ def test_what_has_no_form_is_refused_by_name(action: str, value: object, name: s
         ("\ud800", "parameter P has half a character"),
         ({"\ud800": 1}, "parameter P has half a character"),
         (10**5000, "parameter P is too large a number"),
-        ({b"k": 1}, "parameter P has a key that is no text but bytes"),
-        ({None: 1}, "parameter P has a key that is no text but NoneType"),
-        ({True: 1}, "parameter P has a key that is no text but bool"),
+        ({b"k": 1}, "parameter P has a key that is not a string but bytes"),
+        ({None: 1}, "parameter P has a key that is not a string but NoneType"),
+        ({True: 1}, "parameter P has a key that is not a string but bool"),
     ],
     ids=["half a character", "half a character in a key", "a number", "bytes", "None", "a boolean"],
 )
