@@ -153,6 +153,8 @@ def _manifest_of(document: dict[str, Any], uri: str) -> Manifest:
     except (TypeError, KeyError) as error:
         names = ", ".join(field.name for field in fields(Manifest))
         raise ManifestError(f"{uri} has not the fields of a manifest ({names}): {error}") from error
+    if not all(type(one) is int for part in manifest.parts for one in (part.records, part.bytes)):
+        raise ManifestError(f"{uri} has a part whose records or bytes are not a number.")
     for part in manifest.parts:
         if not part.name or "/" in part.name or "\\" in part.name or part.name in (".", ".."):
             raise ManifestError(f"{uri} names the part {part.name!r}, which is not a file beside it.")

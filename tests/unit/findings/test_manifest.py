@@ -121,6 +121,12 @@ def test_a_part_outside_the_folder_is_refused(name: str) -> None:
         read_manifest(manifest(parts=(part(name),)).to_json(), uri="m")
 
 
+def test_a_size_that_is_no_number_is_refused() -> None:
+    wrong: dict[str, Any] = {"bytes": "many"}
+    with pytest.raises(ManifestError, match="not a number"):
+        read_manifest(manifest(parts=(replace(part(), **wrong),)).to_json(), uri="m")
+
+
 def test_the_summary_stays_small_and_has_no_records() -> None:
     many = manifest(
         parts=tuple(part(f"part-{number}") for number in range(1000)),
@@ -143,7 +149,12 @@ def test_a_whole_chain_has_no_problem() -> None:
 
 def test_every_export_of_the_chain_is_read() -> None:
     store, opened = Store(), list[str]()
-    list(verify(store.manifests[-1].uri, lambda uri: (opened.append(uri), store.open(uri))[1]))
+
+    def open_file(uri: str) -> BinaryIO:
+        opened.append(uri)
+        return store.open(uri)
+
+    assert not list(verify(store.manifests[-1].uri, open_file))
     assert sorted(opened) == sorted(store)
 
 
