@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_aegis.findings.export import Export
+from airflow_provider_aegis.findings.export import Export, ExportError
 from airflow_provider_aegis.findings.fields import FIELDS
 from airflow_provider_aegis.findings.manifest import Manifest
 from airflow_provider_aegis.findings.writers import write_parts
@@ -24,8 +24,8 @@ RECORDS = [vulnerability(number) for number in range(60)]
 FORMAT = "jsonl"
 
 
-class Ended(Exception):  # noqa: N818
-    """The moment has come."""
+class Ended(BaseException):
+    """The moment has come, as when a task is told to stop."""
 
 
 class Moments:
@@ -70,6 +70,7 @@ def write_export(path: Any, records: Any, owner: str = "dag/run/export") -> Mani
 
 
 def main(folder: Path, mode: str, chosen: list[int]) -> None:
+    write_export(folder / "warm", RECORDS)  # modules are loaded on first use, which is no moment of an export
     if not chosen:
         moments = Moments()
         write_export(folder / "whole", moments.records())
@@ -79,7 +80,7 @@ def main(folder: Path, mode: str, chosen: list[int]) -> None:
             moments = Moments(moment, kill=mode == "kill")
             try:
                 write_export(folder / str(moment), moments.records())
-            except Ended:
+            except (Ended, ExportError):
                 os._exit(1)
             os._exit(0)
         _, status = os.waitpid(child, 0)
