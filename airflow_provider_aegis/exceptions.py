@@ -6,10 +6,9 @@ In an operator a retry may answer them with a new scan. A sensor cannot change t
 
 from __future__ import annotations
 
-from airflow.providers.common.compat.sdk import AirflowException
-
 from airflow_provider_aegis.client.flows.wait import Ending, Outcome
 from airflow_provider_aegis.client.jobs.once_task import OnceTaskResult
+from airflow_provider_aegis.compat import AirflowException
 
 
 class OnceTaskError(AirflowException):

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
-
 from airflow_provider_aegis import exceptions
 from airflow_provider_aegis.client import errors
+from airflow_provider_aegis.compat import AirflowOptionalProviderFeatureException
 
 try:
-    from airflow.providers.common.compat.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+    from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 except ImportError as error:
     raise AirflowOptionalProviderFeatureException(
         "airflow_provider_aegis.retry needs Airflow 3.3 or later, which knows retry policies."

@@ -9,8 +9,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
-
 from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.credentials.base import authenticate
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
@@ -20,6 +18,7 @@ from airflow_provider_aegis.client.jobs import once_task
 from airflow_provider_aegis.client.protocol.endpoints import unknown_region_warning
 from airflow_provider_aegis.client.protocol.operations import Call, call, find_operation
 from airflow_provider_aegis.client.protocol.validation import as_text, check_text, optional_text
+from airflow_provider_aegis.compat import AirflowNotFoundException, BaseHook
 from airflow_provider_aegis.hooks.connection import CONN_NAME, CONN_TYPE, HOOK_NAME, parse_connection
 from airflow_provider_aegis.hooks.masking import amask, mask
 

@@ -7,7 +7,7 @@ import asyncio
 
 def mask(secret: str) -> None:
     """Have a secret masked; not for an event loop, as it may ask the process that supervises this one."""
-    from airflow.providers.common.compat.sdk import mask_secret
+    from airflow_provider_aegis.compat import mask_secret
 
     mask_secret(secret)
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
-
 from airflow_provider_aegis.client.protocol.endpoints import CONSOLES, TROUBLESHOOTING, Site
+from airflow_provider_aegis.compat import BaseOperatorLink, XCom
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import BaseOperator, Context, TaskInstanceKey
+    from airflow.sdk import BaseOperator, Context
+    from airflow.sdk.types import TaskInstanceKey
 
 
 class _StoredLink(BaseOperatorLink):

@@ -18,7 +18,7 @@ from airflow_provider_aegis.links.security_center import (
 )
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
+    from airflow.sdk import BaseOperatorLink, Context
 
 
 class AegisTask:

@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
-
 from airflow_provider_aegis.client.errors import ConflictError, SecurityCenterError, from_dict
 from airflow_provider_aegis.client.flows.exchange import exchange
 from airflow_provider_aegis.client.flows.poll_interval import PollInterval
@@ -19,6 +17,7 @@ from airflow_provider_aegis.client.flows.wait import DEFAULT_UNKNOWN_GRACE, Endi
 from airflow_provider_aegis.client.jobs.once_task import generate_once_task, get_once_task_result_info
 from airflow_provider_aegis.client.protocol.operations import Call
 from airflow_provider_aegis.client.protocol.validation import as_seconds
+from airflow_provider_aegis.compat import AirflowTaskTimeout, BaseOperator, conf
 from airflow_provider_aegis.exceptions import (
     MalformedEventError,
     OnceTaskDeadlineError,
@@ -33,7 +32,7 @@ from airflow_provider_aegis.operators.submission import Submission, SubmissionSt
 from airflow_provider_aegis.triggers.once_task import FIRST_POLL_DELAY, AegisOnceTaskTrigger, AegisVacancyTrigger
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.sdk import Context
 
 ONCE_TASK_ID = "once_task_id"
 ONCE_TASK_ADOPTED = "once_task_adopted"

@@ -49,7 +49,7 @@ from airflow_provider_aegis.operators.submission import (
 from airflow_provider_aegis.operators.task_instance import was_ended
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.sdk import Context
 
 T = TypeVar("T")
 

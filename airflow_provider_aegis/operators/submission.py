@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_aegis.client.flows.find_submitted import Window
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.sdk import Context
 
 KEY = "aegis_submission"
 # The generation of a scan that no try picks up any more.

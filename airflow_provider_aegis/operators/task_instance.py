@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.sdk import Context
 
 # States after which nobody picks the work of the killed process up again, or only to start afresh (restarting: a
 # running task that a user cleared).

@@ -9,7 +9,14 @@ from datetime import datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from airflow.providers.common.compat.sdk import (
+from airflow_provider_aegis.client.errors import SecurityCenterError
+from airflow_provider_aegis.client.flows.exchange import exchange
+from airflow_provider_aegis.client.flows.poll_interval import PollInterval, Sample, remember
+from airflow_provider_aegis.client.flows.rate_limit import Priority
+from airflow_provider_aegis.client.flows.wait import DEFAULT_UNKNOWN_GRACE, LAST_READ_SECONDS, Ending, Outcome, Watcher
+from airflow_provider_aegis.client.jobs.once_task import OnceTaskResult, get_once_task_result_info
+from airflow_provider_aegis.client.protocol.validation import as_seconds
+from airflow_provider_aegis.compat import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
@@ -18,21 +25,13 @@ from airflow.providers.common.compat.sdk import (
     PokeReturnValue,
     conf,
 )
-
-from airflow_provider_aegis.client.errors import SecurityCenterError
-from airflow_provider_aegis.client.flows.exchange import exchange
-from airflow_provider_aegis.client.flows.poll_interval import PollInterval, Sample, remember
-from airflow_provider_aegis.client.flows.rate_limit import Priority
-from airflow_provider_aegis.client.flows.wait import DEFAULT_UNKNOWN_GRACE, LAST_READ_SECONDS, Ending, Outcome, Watcher
-from airflow_provider_aegis.client.jobs.once_task import OnceTaskResult, get_once_task_result_info
-from airflow_provider_aegis.client.protocol.validation import as_seconds
 from airflow_provider_aegis.exceptions import bad_ending, read_event
 from airflow_provider_aegis.hooks.connection import CONN_NAME
 from airflow_provider_aegis.operators.base import AegisTask
 from airflow_provider_aegis.triggers.once_task import FIRST_POLL_DELAY, AegisOnceTaskTrigger
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.sdk import Context
 
 T = TypeVar("T")
 

@@ -37,9 +37,10 @@ def client_named(name: str) -> Client:
 
 def import_airflow() -> None:
     """Import what every DAG file and every provider needs of Airflow."""
-    import airflow.providers.common.compat.sdk as compat
     import airflow.sdk as sdk
     from airflow.triggers.base import BaseTrigger
+
+    from airflow_provider_aegis import compat
 
     _ = BaseTrigger, sdk.BaseHook, sdk.BaseOperator, sdk.BaseSensorOperator, sdk.Connection
     _ = compat.XCom, compat.BaseOperatorLink, compat.AirflowTaskTimeout

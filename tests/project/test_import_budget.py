@@ -12,9 +12,9 @@ import pytest
 BUDGET = 40
 CODE = """
 import json, sys
-from airflow.sdk import BaseHook, BaseOperator, BaseSensorOperator
-import airflow.triggers.base, airflow.providers.common.compat.sdk as compat
-compat.XCom, compat.BaseOperatorLink, compat.AirflowTaskTimeout
+import airflow.triggers.base
+from airflow_provider_aegis.compat import BaseHook, BaseOperator, BaseSensorOperator
+from airflow_provider_aegis.compat import AirflowTaskTimeout, BaseOperatorLink, XCom
 before = set(sys.modules)
 import airflow_provider_aegis.operators.once_task
 import airflow_provider_aegis.sensors.once_task

@@ -69,8 +69,7 @@ def test_it_needs_these_and_no_upper_bounds(wheel: ZipFile) -> None:
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["License-Expression"] == "Apache-2.0"
     assert set(metadata.get_all("Requires-Dist", [])) == {
-        "aiohttp>=3.13.4",
-        "apache-airflow-providers-common-compat>=1.22",
+        "aiohttp>=3.12.4",
         "apache-airflow>=2.11.0",
         "certifi>=2024.7.4",
         "pendulum>=3.0",

@@ -10,9 +10,9 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, TaskDeferred
 from airflow.sdk.exceptions import AirflowRuntimeError
 
+from airflow_provider_aegis.compat import AirflowFailException, AirflowTaskTimeout, TaskDeferred
 from tests.state_machine.instance import PATIENCE, Clear, Deferral, Ending, Instance, Process
 from tests.state_machine.triggerer import RunningTrigger, Triggerer
 from tests.state_machine.worker import Worker

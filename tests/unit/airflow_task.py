@@ -13,8 +13,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.triggers.base import BaseTrigger
+
+from airflow_provider_aegis.compat import TaskDeferred
 
 AIRFLOW_2 = find_spec("airflow.sdk") is None
 MODES = ("poke", "reschedule", "deferrable")

@@ -10,10 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
 
 from airflow_provider_aegis import exceptions
 from airflow_provider_aegis.client import errors
+from airflow_provider_aegis.compat import AirflowOptionalProviderFeatureException
 
 HAS_POLICIES = find_spec("airflow.sdk") is not None and find_spec("airflow.sdk.definitions.retry_policy") is not None
 if HAS_POLICIES:
@@ -134,7 +134,7 @@ def test_it_costs_a_dag_no_http_library() -> None:
         "import sys; import airflow_provider_aegis.retry;"
         "print([name for name in ('requests', 'aiohttp') if name in sys.modules])"
     )
-    before = code.replace("airflow_provider_aegis.retry", "airflow.providers.common.compat.sdk, airflow.sdk")
+    before = code.replace("airflow_provider_aegis.retry", "airflow_provider_aegis.compat, airflow.sdk")
     outputs = [
         subprocess.check_output([sys.executable, "-W", "ignore", "-c", one], text=True) for one in (code, before)
     ]

@@ -34,7 +34,7 @@ def test_every_auth_type_gets_an_answer_and_its_secrets_are_masked(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     masked: list[str] = []
-    monkeypatch.setattr("airflow.providers.common.compat.sdk.mask_secret", masked.append, raising=False)
+    monkeypatch.setattr("airflow_provider_aegis.compat.mask_secret", masked.append, raising=False)
     keys = BASE if auth_type == "ram_role_arn" else None
     hook = connect(monkeypatch, sas, extras(auth_type, services, token_file), keys)
     with caplog.at_level(logging.DEBUG):

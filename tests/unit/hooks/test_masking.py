@@ -20,7 +20,7 @@ def masked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     def tell(secret: str) -> None:
         told.append((secret, threading.get_ident()))
 
-    monkeypatch.setattr("airflow.providers.common.compat.sdk.mask_secret", tell, raising=False)
+    monkeypatch.setattr("airflow_provider_aegis.compat.mask_secret", tell, raising=False)
     return told
 
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, TaskDeferred
 
 from airflow_provider_aegis.client.errors import (
     AuthenticationError,
@@ -16,6 +15,7 @@ from airflow_provider_aegis.client.errors import (
     PermissionDeniedError,
 )
 from airflow_provider_aegis.client.jobs.once_task import STATUS_WORDS, Phase
+from airflow_provider_aegis.compat import AirflowException, TaskDeferred
 from airflow_provider_aegis.emulator import Emulator, Fault
 from airflow_provider_aegis.exceptions import (
     MalformedEventError,

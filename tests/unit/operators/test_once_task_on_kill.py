@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
+from airflow_provider_aegis.compat import AirflowTaskTimeout
 from airflow_provider_aegis.emulator import Emulator, Fault
 from airflow_provider_aegis.exceptions import OnceTaskFailedError, TaskKilledError
 from airflow_provider_aegis.operators.once_task import AegisOnceTaskOperator

@@ -7,7 +7,6 @@ import string
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 
 from airflow_provider_aegis.client.errors import (
     AuthenticationError,
@@ -17,6 +16,7 @@ from airflow_provider_aegis.client.errors import (
     SecurityCenterError,
 )
 from airflow_provider_aegis.client.jobs.once_task import STATUS_WORDS, Phase
+from airflow_provider_aegis.compat import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 from airflow_provider_aegis.emulator import Emulator, Fault
 from airflow_provider_aegis.exceptions import OnceTaskFailedError, OnceTaskTimeoutError, UnknownOnceTaskError
 from airflow_provider_aegis.hooks.aegis import AegisHook

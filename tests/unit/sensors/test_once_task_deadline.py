@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowSensorTimeout
 
 from airflow_provider_aegis.client.flows.exchange import exchange
 from airflow_provider_aegis.client.flows.poll_interval import Sample
 from airflow_provider_aegis.client.flows.rate_limit import Priority
 from airflow_provider_aegis.client.flows.wait import LAST_READ_SECONDS
+from airflow_provider_aegis.compat import AirflowSensorTimeout
 from airflow_provider_aegis.emulator import Emulator, Fault
 from airflow_provider_aegis.sensors import once_task
 from tests.unit.airflow_task import MODES, FakeTask

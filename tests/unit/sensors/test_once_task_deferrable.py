@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowTaskTimeout, TaskDeferred
 
+from airflow_provider_aegis.compat import AirflowTaskTimeout, TaskDeferred
 from airflow_provider_aegis.emulator import Emulator
 from airflow_provider_aegis.exceptions import MalformedEventError
 from airflow_provider_aegis.sensors.once_task import AegisOnceTaskSensor
