@@ -122,7 +122,7 @@ def test_an_expired_token_is_fetched_afresh_once_and_the_call_repeated_at_once(c
 
 def test_a_second_expired_token_is_final() -> None:
     it = stage(STALE, STALE)
-    with pytest.raises(ExpiredTokenError, match="^Renew the STS token of the connection"):
+    with pytest.raises(ExpiredTokenError, match=r"^Renew the STS token of the connection"):
         it.run_flow(exchange(it.config, READ))
     assert (len(it.sent), it.slept) == (2, [])
 
