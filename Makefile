@@ -27,7 +27,7 @@ endef
 with-airflow-home = home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && AIRFLOW_HOME="$$home" $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-2.11 test lint demo ui bench map wire-forms soak lock clean
+.PHONY: help venv venv-2.11 test lint docs demo ui bench map wire-forms soak lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,11 +58,18 @@ test: lint venv-2.11 ## Check and test everything but the soak test, on both Air
 		echo "SKIPPED: the tests on Airflow 2.11, for want of Python 3.11 or 3.12."; \
 	fi
 
-lint: venv ## Check style, layers and types
+lint: venv docs ## Check style, layers, types, spelling, workflows, and that the docs build
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy
+	@$(BIN)/codespell
+	@$(BIN)/zizmor --quiet --offline .github
+	@if command -v actionlint >/dev/null; then actionlint; \
+		else echo "SKIPPED: actionlint, which is not installed (github.com/rhysd/actionlint)."; fi
+
+docs: venv ## Build the documentation into site/; strict, so that a broken link is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
 
 demo: venv ## Run the example pipeline in a real Airflow against the emulator, in under a minute
 	@$(BIN)/python -m tests.e2e.demo
@@ -89,5 +96,5 @@ lock: venv ## Resolve all dependencies anew
 		pyproject.toml $(REQUIREMENTS)/airflow-2.11.in --group test -o $(REQUIREMENTS)/airflow-2.11.lock
 
 clean: ## Remove caches and built files; the virtualenvs stay
-	rm -rf dist .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf dist site .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -path './.venv*' -prune -o -name __pycache__ -prune -exec rm -rf {} +

@@ -1,61 +1,38 @@
-"""The README's tables say what the code does. Run as a module, this writes the table of connection fields."""
+"""The README is short, its links lead somewhere, and its DAG is one."""
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
+from typing import Any
 
-from airflow_provider_aegis.client import errors
-from airflow_provider_aegis.client.jobs import once_task
-from airflow_provider_aegis.client.protocol.operations import OPERATIONS
-from airflow_provider_aegis.hooks.connection import FIELDS, Field
+import pytest
 
-README = Path(__file__).parents[2] / "README.md"
-FIELDS_PLACE = re.compile(r"(<!-- fields: [^\n]*-->\n)(.*?)(<!-- /fields -->)", re.DOTALL)
+from airflow_provider_aegis.operators.once_task import AegisOnceTaskOperator
 
-
-def fields_table() -> str:
-    """The connection's fields as a table."""
-    rows = [f"| {_place(one)} | {one.label} | {one.description}{_default(one)} |" for one in FIELDS]
-    return "\n".join(["", "| field | in the form | |", "|---|---|---|", *rows, "", ""])
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+CODE = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
-def _place(one: Field) -> str:
-    return f"`{one.name}`" if one.standard else f"extra `{one.name}`"
+def test_it_has_at_most_900_words() -> None:
+    assert len(README.split()) <= 900
 
 
-def _default(one: Field) -> str:
-    return "" if one.default is None else f" Default: {one.default:g}."
+def test_every_link_and_picture_is_a_file_of_the_repository() -> None:
+    places = re.findall(r"\]\(([^)\s]+)\)", README)
+    files = [place for place in places if not place.startswith("https://")]
+    assert len(files) > 15
+    for place in files:
+        assert (ROOT / place).is_file(), place
 
 
-def test_the_fields_are_those_of_the_connection() -> None:
-    found = FIELDS_PLACE.search(README.read_text())
-    assert found
-    assert found[2] == fields_table(), "run: python -m tests.project.test_readme"
-
-
-def test_every_documented_status_is_explained() -> None:
-    text = README.read_text()
-    for word in ("SUCCESS", "TIMEOUT", "TIMOUT", "FAIL", "FAILED", "INIT", "START", "DISPATCH", "PROCESSING"):
-        assert f"`{word}`" in text
-        assert once_task.classify(word) is not once_task.Phase.UNHEARD
-
-
-def test_the_policy_is_json_and_covers_what_is_called() -> None:
-    block = re.search(r"```json\n(.*?)```", README.read_text(), re.DOTALL)
-    assert block
-    granted = set(json.loads(block[1])["Statement"][0]["Action"])
-    called = set(OPERATIONS) - {"CreateVirusScanOnceTask", "DescribeOnceTaskLeafRecordPage"}
-    assert granted == {action for name in called for action in OPERATIONS[name].ram_actions}
-
-
-def test_every_error_that_a_user_can_meet_is_explained() -> None:
-    text = README.read_text()
-    inner = {"SecurityCenterError", "NonceUsedError", "DeadlineExceededError"}
-    for name in set(errors._classes()) - inner:
-        assert f"`{name}`" in text, name
-
-
-if __name__ == "__main__":
-    README.write_text(FIELDS_PLACE.sub(lambda found: found[1] + fields_table() + found[3], README.read_text()))
+def test_the_dag_is_one_deferrable_scan_and_a_task_that_uses_its_result() -> None:
+    pytest.importorskip("airflow.sdk", reason="the DAG to copy is one for Airflow 3")
+    (code,) = CODE.findall(README)
+    names: dict[str, Any] = {}
+    exec(compile(code.replace("catchup=False):", "catchup=False) as dag:"), "README.md", "exec"), names)
+    scan, report = names["scan"], names["dag"].task_dict["report"]
+    assert isinstance(scan, AegisOnceTaskOperator)
+    assert scan.deferrable
+    assert scan.downstream_task_ids == {report.task_id}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,10 +11,7 @@ import pytest
 from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.protocol.endpoints import CHINA, INTERNATIONAL
 from airflow_provider_aegis.client.protocol.signing import Credentials
-from airflow_provider_aegis.hooks.auth import AUTH_TYPES
 from airflow_provider_aegis.hooks.connection import FIELDS, conn_fields, parse_connection
-
-README = Path(__file__).parents[3] / "README.md"
 
 
 def connection(**fields: Any) -> Any:
@@ -273,11 +269,3 @@ def test_every_extra_of_the_table_is_in_the_form_with_its_default() -> None:
     for one in FIELDS:
         if one.name in form:
             assert form[one.name]["schema"].get("default") == one.default
-
-
-def test_the_readme_has_an_example_of_every_auth_type_that_can_be_read() -> None:
-    lines = [line for line in README.read_text().splitlines() if line.startswith('{"conn_type": "aegis"')]
-    examples = [json.loads(line) for line in lines]
-    assert {example["extra"]["auth_type"] for example in examples} == set(AUTH_TYPES)
-    for example in examples:
-        parse_connection(connection(**{"login": None, "password": None, **example}))
