@@ -8,6 +8,7 @@ from airflow_provider_aegis import __version__
 from airflow_provider_aegis.hooks.connection import CONN_TYPE, HOOK_NAME, conn_fields, ui_field_behaviour
 
 INTEGRATION = "Alibaba Cloud Security Center"
+REPOSITORY = "https://github.com/airflow-provider-aegis/airflow-provider-aegis"
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -25,6 +26,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": INTEGRATION,
                 "external-doc-url": "https://www.alibabacloud.com/help/en/security-center/",
+                "logo": f"{REPOSITORY}/raw/main/docs/logo.svg",
                 "tags": ["service"],
             }
         ],
