@@ -31,7 +31,7 @@ def _default(one: Field) -> str:
 def test_the_fields_are_those_of_the_connection() -> None:
     found = TABLE.search(PAGE.read_text())
     assert found
-    assert found[2] == fields_table(), "run: python -m tests.docs.test_connection_page"
+    assert found[2] == fields_table(), "run: python -m tests.project.test_connection_page"
 
 
 def test_every_auth_type_has_an_example_that_can_be_read() -> None:
