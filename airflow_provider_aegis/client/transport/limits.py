@@ -10,6 +10,8 @@ from airflow_provider_aegis.client.errors import ProtocolError
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 MAX_ANSWER_SECONDS = 60.0
+# Of headers, chunk sizes and trailers together, where the library does not bound them by itself.
+MAX_OVERHEAD_BYTES = 64 * 1024
 # The service is reported to reset connections that idle about 10 s; a write must not meet that.
 KEEP_IDLE_SECONDS = 8.0
 READ_SIZE = 64 * 1024

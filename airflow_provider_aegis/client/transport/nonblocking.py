@@ -146,13 +146,14 @@ class NonblockingTransport:
             elsewhere = open_session(send.url, direct=send.direct)
         except ConfigurationError as error:
             return error
-        async with elsewhere.connections:
-            try:
-                if send.url.startswith("https:"):
-                    elsewhere.context = await aread_tls_context(self._service.ca_bundle, send.connect_timeout)
-            except (SecurityCenterError, ConfigurationError) as error:
-                return error
+        try:
+            if send.url.startswith("https:"):
+                elsewhere.context = await aread_tls_context(self._service.ca_bundle, send.connect_timeout)
             return await _fetch(elsewhere, send)
+        except (SecurityCenterError, ConfigurationError) as error:
+            return error
+        finally:
+            await elsewhere.close()
 
 
 async def _obtain(config: ClientConfig, refused: Credentials | None) -> Credentials:
@@ -258,4 +259,4 @@ async def open_transport(config: ClientConfig) -> AsyncIterator[NonblockingTrans
             del sessions[key]
             if not sessions:
                 _loops.pop(loop, None)
-            await session.connections.close()
+            await session.close()

@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from inspect import signature
 from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
 
 from airflow_provider_aegis.client.errors import SecurityCenterError
 from airflow_provider_aegis.client.transport.failures import no_answer, not_connected, untrusted
-from airflow_provider_aegis.client.transport.limits import HEADERS, KEEP_IDLE_SECONDS, oversized
+from airflow_provider_aegis.client.transport.limits import HEADERS, KEEP_IDLE_SECONDS, MAX_OVERHEAD_BYTES, oversized
 from airflow_provider_aegis.client.transport.names import look_up
 from airflow_provider_aegis.client.transport.proxy import Proxy, proxy_for
 
+CLOSE_SECONDS = 1.0
 # How aiohttp words it; it has no class for it.
 OVERSIZED = ("Got more than", "Too many headers")
 
@@ -40,6 +45,12 @@ class Session:
     proxy: Proxy | None
     context: ssl.SSLContext | bool = True
     users: int = 0
+
+    async def close(self) -> None:
+        """Close the connections."""
+        with suppress(TimeoutError):  # up to 3.12.13 aiohttp waits for ever for one on which TLS was not agreed upon
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.connections.close()
 
 
 def open_session(url: str, *, direct: bool = False) -> Session:
@@ -71,8 +82,47 @@ def explain(error: Exception) -> SecurityCenterError:
     return no_answer(what)
 
 
+class _BoundedHandler(ResponseHandler):
+    """Bounds what an answer has besides its body: headers, chunk sizes, trailers.
+
+    aiohttp does so itself from 3.13.4 on. This is for the versions before, which do not change any more.
+    """
+
+    _overhead = 0
+    _body: aiohttp.StreamReader | None = None
+
+    def set_response_params(self, **params: Any) -> None:
+        """Begin a request."""
+        self._overhead, self._body = 0, None
+        super().set_response_params(**params)
+
+    def feed_data(self, data: tuple[Any, aiohttp.StreamReader], size: int = 0) -> None:
+        """Take a head that is complete."""
+        self._overhead, self._body = 0, data[1]
+        super().feed_data(data, size)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has arrived."""
+        self._overhead += len(data)
+        super().data_received(data)
+        if self._overhead - (self._body.total_bytes if self._body else 0) > MAX_OVERHEAD_BYTES:
+            self.close()
+            error = aiohttp.ClientPayloadError(f"Got more than {MAX_OVERHEAD_BYTES} bytes besides the body")
+            self.set_exception(error)
+            if self._body:
+                self._body.set_exception(error)
+
+
+COUNTS_HEADERS = "max_headers" in signature(ResponseHandler.set_response_params).parameters
+
+
 class _Connector(aiohttp.TCPConnector):
     """Says of what it raises that nothing was sent, also where a proxy does not open a tunnel."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        if not COUNTS_HEADERS:
+            self._factory = partial(_BoundedHandler, loop=self._loop)
 
     async def connect(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -106,6 +156,8 @@ def _words_of(error: Exception) -> str:
             return _words_of(cause)
         case aiohttp.ConnectionTimeoutError():  # its own text has the address that is asked for
             return "timed out"
+        case aiohttp.ClientConnectorCertificateError():  # below 3.13.4 it has no os_error
+            return f"{error.host}:{error.port}: {error.certificate_error}"
         case aiohttp.ClientConnectorError():  # its own text shows the TLS settings as an object
             return f"{error.host}:{error.port}: {_words_of(error.os_error)}"
         case aiohttp.ClientHttpProxyError():
