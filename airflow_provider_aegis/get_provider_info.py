@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_aegis import __version__
-from airflow_provider_aegis.hooks.connection import CONN_TYPE, HOOK_NAME, conn_fields, ui_field_behaviour
+from airflow_provider_aegis.hooks.connection import CONN_TYPE, HOOK_NAME
+from airflow_provider_aegis.hooks.connection_form import conn_fields, ui_field_behaviour
 
 INTEGRATION = "Alibaba Cloud Security Center"
 REPOSITORY = "https://github.com/airflow-provider-aegis/airflow-provider-aegis"

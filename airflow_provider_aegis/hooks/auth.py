@@ -47,6 +47,16 @@ AUTH_TYPES: dict[str, AuthType] = {
     "credentials_uri": AuthType(needs=("credentials_uri",)),
     "default": AuthType(),
 }
+# How the connection's form names them.
+AUTH_LABELS = {
+    "access_key": "AccessKey (access_key)",
+    "sts": "STS token (sts)",
+    "ram_role_arn": "RAM role (ram_role_arn)",
+    "oidc_role_arn": "RAM role by OIDC, as ACK's RRSA (oidc_role_arn)",
+    "ecs_ram_role": "Role of the ECS instance (ecs_ram_role)",
+    "credentials_uri": "Credentials URI (credentials_uri)",
+    "default": "Default credential chain (default)",
+}
 STATIC = ("access_key", "sts")
 AUTH_FIELDS = tuple(dict.fromkeys(name for one in AUTH_TYPES.values() for name in (*one.needs, *one.takes)))
 

@@ -1,21 +1,24 @@
-"""The connection's fields as one table: the form, the parser and the documentation all read it."""
+"""Reads an Airflow connection into the client's configuration."""
 
 from __future__ import annotations
 
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from airflow_provider_aegis.client.config import ClientConfig
-from airflow_provider_aegis.client.credentials.sts import DEFAULT_SESSION_NAME
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.client.protocol.endpoints import INTERNATIONAL, resolve_endpoint, unknown_region_warning
+from airflow_provider_aegis.client.protocol.endpoints import (
+    INTERNATIONAL,
+    resolve_endpoint,
+    unknown_region_warning,
+)
 from airflow_provider_aegis.client.protocol.validation import as_number, as_text, check_known
-from airflow_provider_aegis.hooks.auth import AUTH_FIELDS, AUTH_TYPES, credentials_of
+from airflow_provider_aegis.hooks.auth import AUTH_FIELDS, credentials_of
+from airflow_provider_aegis.hooks.connection_form import FIELDS, Field
 
 log = logging.getLogger(__name__)
 
@@ -31,143 +34,6 @@ FIELD_INSTEAD = {"access_key_id": "login", "access_key_secret": "password", "hos
 BORROWED_OTHERWISE = ("auth_type", *(name for name in AUTH_FIELDS if name != "security_token"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """One field of the connection.
-
-    :param name: an attribute of Airflow's connection, or the name of an extra.
-    :param default: what counts where the field is empty.
-    :param schema: JSON schema of an extra; its ``minimum`` and ``maximum`` are enforced, and its ``enum``.
-    """
-
-    name: str
-    label: str
-    description: str
-    default: str | float | None = None
-    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": ["string", "null"]})
-
-    @property
-    def standard(self) -> bool:
-        """Whether every Airflow connection has this field."""
-        return self.name in ("login", "password", "host")
-
-
-def _seconds(most: float) -> dict[str, Any]:
-    return {"type": ["number", "null"], "minimum": 0.1, "maximum": most}
-
-
-FIELDS: tuple[Field, ...] = (
-    Field(
-        name="login", label="AccessKey ID", description="The AccessKey ID of a RAM user or of temporary credentials."
-    ),
-    Field(name="password", label="AccessKey secret", description="The secret that belongs to the AccessKey ID."),
-    Field(
-        name="host",
-        label="Endpoint",
-        description="A host that wins over the region, as tds.vpc-proxy.aliyuncs.com inside a VPC. Plain http:// is "
-        "accepted for an emulator on loopback alone.",
-    ),
-    Field(
-        name="region",
-        label="Region",
-        description="Region of the assets, as cn-hangzhou or ap-southeast-1. Regions that begin with cn- belong to "
-        "the control plane of China, all others to the international one; a task exists only on the one that made it. "
-        "A name that is not known is used, with a warning.",
-    ),
-    Field(
-        name="auth_type",
-        label="Authentication",
-        description="Where the credentials come from. Empty: login and password are an AccessKey, with an STS token "
-        "temporary credentials (access_key, sts).",
-        schema={"type": ["string", "null"], "enum": [*AUTH_TYPES]},
-    ),
-    Field(
-        name="security_token",
-        label="STS token",
-        description="sts: the token that came with the temporary credentials.",
-        schema={"type": ["string", "null"], "format": "password"},
-    ),
-    Field(
-        name="role_arn",
-        label="Role ARN",
-        description="ram_role_arn, oidc_role_arn: the role to assume, as acs:ram::1234567890:role/scanner; it may "
-        "be one of another account.",
-    ),
-    Field(
-        name="role_session_name",
-        label="Role session name",
-        description="ram_role_arn, oidc_role_arn: the name that ActionTrail shows for what the role does. "
-        f"Default: {DEFAULT_SESSION_NAME}.",
-    ),
-    Field(
-        name="role_session_expiration",
-        label="Role session seconds",
-        description="ram_role_arn, oidc_role_arn: how long a session lasts, up to what the role allows. Default: 3600.",
-        schema={"type": ["number", "null"], "minimum": 900, "maximum": 43200},
-    ),
-    Field(name="external_id", label="External ID", description="ram_role_arn: what the role's trust policy asks for."),
-    Field(
-        name="policy",
-        label="Session policy",
-        description="ram_role_arn, oidc_role_arn: a RAM policy (JSON) that narrows what the role may do.",
-    ),
-    Field(
-        name="oidc_provider_arn",
-        label="OIDC provider ARN",
-        description="oidc_role_arn: the identity provider, as acs:ram::1234567890:oidc-provider/ack.",
-    ),
-    Field(
-        name="oidc_token_file",
-        label="OIDC token file",
-        description="oidc_role_arn: absolute path of the file with the token; it is read at every fetch.",
-    ),
-    Field(
-        name="role_name",
-        label="Instance role",
-        description="ecs_ram_role: the role that is attached to the machine. The metadata service is asked if empty.",
-    ),
-    Field(
-        name="credentials_uri",
-        label="Credentials URI",
-        description="credentials_uri: address of a service that hands out credentials, on this machine (loopback or "
-        "link-local) or on the host of this connection.",
-    ),
-    Field(
-        name="connect_timeout",
-        label="Connect time-out",
-        description="Seconds to wait for a connection.",
-        default=5.0,
-        schema=_seconds(60),
-    ),
-    Field(
-        name="read_timeout",
-        label="Read time-out",
-        description="Seconds to wait for the next bytes of an answer.",
-        default=10.0,
-        schema=_seconds(120),
-    ),
-    Field(
-        name="ca_bundle",
-        label="CA bundle",
-        description="Path of a PEM file with certificate authorities to trust besides the usual ones.",
-    ),
-    Field(
-        name="max_requests_per_second",
-        label="Requests a second",
-        description="Ceiling for what one Airflow process asks of the account. The service allows 10 a second for each "
-        "operation, shared by everyone who uses the account, the console included.",
-        default=5.0,
-        schema={"type": ["number", "null"], "minimum": 0.1, "maximum": 100},
-    ),
-    Field(
-        name="console_site",
-        label="Console site",
-        description="The site on which the account signs in, for the links in the UI; by the control plane if empty.",
-        schema={"type": ["string", "null"], "enum": ["china", "international"]},
-    ),
-)
-
-
 class AirflowConnection(Protocol):
     """What the parser needs of Airflow's connection."""
 
@@ -178,28 +44,6 @@ class AirflowConnection(Protocol):
     host: Any
     port: Any
     extra: Any
-
-
-def conn_fields() -> dict[str, Any]:
-    """Return the extras for the provider's ``conn-fields``."""
-    return {
-        one.name: {
-            "label": one.label,
-            "description": one.description,
-            "schema": {**one.schema, **({} if one.default is None else {"default": one.default})},
-        }
-        for one in FIELDS
-        if not one.standard
-    }
-
-
-def ui_field_behaviour() -> dict[str, Any]:
-    """Return how the form shows the fields that every connection has."""
-    return {
-        "hidden-fields": ["schema", "port"],
-        "relabeling": {one.name: one.label for one in FIELDS if one.standard},
-        "placeholders": {"host": "only to override what the region says", "login": "LTAI…"},
-    }
 
 
 def parse_connection(conn: AirflowConnection, *, region: str | None = None) -> ClientConfig:

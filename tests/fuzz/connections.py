@@ -18,7 +18,8 @@ from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.flows.exchange import Signature
 from airflow_provider_aegis.client.protocol.endpoints import is_loopback, parse_host, resolve_endpoint
 from airflow_provider_aegis.hooks.auth import AUTH_TYPES, check_policy
-from airflow_provider_aegis.hooks.connection import FIELDS, parse_connection
+from airflow_provider_aegis.hooks.connection import parse_connection
+from airflow_provider_aegis.hooks.connection_form import FIELDS
 
 
 @dataclass

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_aegis.client.protocol.operations import OPERATIONS
 from airflow_provider_aegis.hooks.auth import AUTH_TYPES
-from airflow_provider_aegis.hooks.connection import FIELDS, parse_connection
+from airflow_provider_aegis.hooks.connection import parse_connection
+from airflow_provider_aegis.hooks.connection_form import FIELDS
 from tests.fakes import patiently
 from tests.fuzz import answers, connections
 

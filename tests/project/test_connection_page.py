@@ -8,7 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from airflow_provider_aegis.hooks.auth import AUTH_TYPES
-from airflow_provider_aegis.hooks.connection import FIELDS, Field, parse_connection
+from airflow_provider_aegis.hooks.connection import parse_connection
+from airflow_provider_aegis.hooks.connection_form import FIELDS, Field
 
 PAGE = Path(__file__).parents[2] / "docs" / "connection.md"
 TABLE = re.compile(r"(<!-- fields: [^\n]*-->\n)(.*?)(<!-- /fields -->)", re.DOTALL)

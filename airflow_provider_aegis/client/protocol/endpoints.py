@@ -85,8 +85,8 @@ def resolve_endpoint(*, region: str | None, host: str | None, port: int | None =
         return parse_host(host, port)
     if not region:
         raise ConfigurationError(
-            "Neither region nor host is set: set the extra 'region' (as cn-hangzhou or ap-southeast-1), "
-            "or the host to an endpoint of Security Center."
+            "Set the field Region, as cn-hangzhou: it is under Extra Fields in the connection's form, and the extra "
+            "'region' in JSON. Neither the region nor the endpoint (host) is set."
         )
     return Endpoint("https", CHINA if region.startswith("cn-") else INTERNATIONAL)
 

@@ -127,7 +127,7 @@ def test_the_connection_test_names_an_unusable_field(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("AIRFLOW_CONN_AEGIS_DEFAULT", json.dumps({"conn_type": "aegis", "login": "a", "password": "b"}))
     good, message = AegisHook().test_connection()
     assert not good
-    assert "Neither region nor host is set" in message
+    assert "Set the field Region" in message
 
 
 def test_permission_errors_carry_what_the_service_says(sas: Emulator) -> None:

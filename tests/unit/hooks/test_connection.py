@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.protocol.endpoints import CHINA, INTERNATIONAL
 from airflow_provider_aegis.client.protocol.signing import Credentials
-from airflow_provider_aegis.hooks.connection import FIELDS, conn_fields, parse_connection
+from airflow_provider_aegis.hooks.connection import parse_connection
 
 
 def connection(**fields: Any) -> Any:
@@ -101,7 +101,7 @@ def test_a_connection_of_the_official_provider_works() -> None:
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
-        ({"extra": {}}, "Neither region nor host is set"),
+        ({"extra": {}}, "Set the field Region, as cn-hangzhou: it is under Extra Fields"),
         ({"login": ""}, r"login \(AccessKey ID\) is empty"),
         ({"password": None}, r"password \(AccessKey secret\) is empty"),
         ({"login": " id"}, "login .* white space"),
@@ -256,16 +256,3 @@ def test_no_secret_of_a_role_is_in_a_repr() -> None:
     assert "hidden" not in repr(parse_connection(connection(**fields)))
     fields = auth("credentials_uri", credentials_uri=f"{LOCAL}?token=hidden")
     assert "hidden" not in repr(parse_connection(connection(**fields)))
-
-
-def test_secret_extras_have_names_that_airflow_masks() -> None:
-    passwords = [name for name, one in conn_fields().items() if one["schema"].get("format") == "password"]
-    assert passwords == ["security_token"]
-
-
-def test_every_extra_of_the_table_is_in_the_form_with_its_default() -> None:
-    form = conn_fields()
-    assert list(form) == [one.name for one in FIELDS if one.name not in ("login", "password", "host")]
-    for one in FIELDS:
-        if one.name in form:
-            assert form[one.name]["schema"].get("default") == one.default

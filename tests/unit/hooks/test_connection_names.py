@@ -10,7 +10,8 @@ from airflow.models import Connection as StoredConnection
 
 from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.hooks.aegis import AegisHook
-from airflow_provider_aegis.hooks.connection import FIELDS, parse_connection
+from airflow_provider_aegis.hooks.connection import parse_connection
+from airflow_provider_aegis.hooks.connection_form import FIELDS
 from tests.unit.hooks.test_connection import connection
 
 EXTRAS = [one.name for one in FIELDS if not one.standard]
