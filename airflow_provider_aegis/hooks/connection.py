@@ -103,6 +103,7 @@ def _parse(conn: AirflowConnection, region: str | None) -> ClientConfig:
         read_timeout=values["read_timeout"],
         ca_bundle=values["ca_bundle"],
         max_requests_per_second=values["max_requests_per_second"],
+        max_poll_delay=values["max_poll_delay"],
         site=values["console_site"] or ("international" if plane.host == INTERNATIONAL else endpoint.site),
         region=region,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,7 @@ class Field:
 
     :param name: an attribute of Airflow's connection, or the name of an extra.
     :param default: the value of an empty field.
+    :param hidden: whether the form does not show it.
     :param schema: JSON schema of an extra. Its ``minimum``, ``maximum`` and ``enum`` are enforced; the form shows its
         ``examples`` as suggestions, ``values_display`` in place of the values of ``enum``, and groups by ``section``.
     """
@@ -33,6 +35,7 @@ class Field:
     label: str
     description: str
     default: str | float | None = None
+    hidden: bool = False
     schema: Mapping[str, Any] = field(default_factory=_text_schema)
 
     @property
@@ -166,6 +169,14 @@ FIELDS: tuple[Field, ...] = (
         "if empty.",
         schema=_text_schema(enum=["china", "international"], section=LIMITS),
     ),
+    Field(
+        name="max_poll_delay",
+        label="Longest poll delay",
+        description="The most seconds before a read of a scan's status, whatever a task's intervals say; for tests.",
+        default=math.inf,
+        hidden=True,
+        schema={"type": ["number", "null"], "minimum": 0, "maximum": math.inf},
+    ),
 )
 
 
@@ -178,7 +189,7 @@ def conn_fields() -> dict[str, Any]:
             "schema": {**one.schema, **({} if one.default is None else {"default": one.default})},
         }
         for one in FIELDS
-        if not one.standard
+        if not (one.standard or one.hidden)
     }
 
 

@@ -145,7 +145,7 @@ def await_vacancy(config: ClientConfig, request: Call, *, first_delay: float, de
     :return: whether it is; ``False`` at the deadline.
     """
     while True:
-        delay = first_delay
+        delay = min(first_delay, config.max_poll_delay)
         if deadline is not None:
             left = deadline - config.clock.monotonic()
             delay = min(delay, max(left / 2, SHORTEST_VACANCY_DELAY_SECONDS))

@@ -152,6 +152,7 @@ def watch(
     began = clock.monotonic()
     delay, payload, error = first_delay, {}, None
     while True:
+        delay = min(delay, config.max_poll_delay)
         last = deadline is not None and clock.monotonic() + delay >= deadline
         if last and deadline is not None:
             delay = max(0.0, deadline - clock.monotonic())

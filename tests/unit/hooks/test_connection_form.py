@@ -13,7 +13,7 @@ STANDARD = ("login", "password", "host")
 
 def test_every_extra_of_the_table_is_in_the_form_with_its_default() -> None:
     form = conn_fields()
-    assert list(form) == [one.name for one in FIELDS if one.name not in STANDARD]
+    assert list(form) == [one.name for one in FIELDS if one.name not in (*STANDARD, "max_poll_delay")]
     for one in FIELDS:
         if one.name in form:
             assert form[one.name]["schema"].get("default") == one.default

@@ -22,6 +22,12 @@ def test_it_ends_when_the_scan_is_over() -> None:
     assert stage.slept == [300.0, 300.0]
 
 
+def test_no_delay_is_longer_than_the_connection_says() -> None:
+    stage = Stage(config(max_poll_delay=0.2), [RUNNING, OVER])
+    assert stage.run_flow(await_vacancy(stage.config, START, first_delay=300.0, deadline=None))
+    assert stage.slept == [0.2, 0.2]
+
+
 def test_trouble_that_passes_is_no_end() -> None:
     busy = failure("InternalError", 500)
     vacant, stage = wait(*[busy] * 5, OVER)

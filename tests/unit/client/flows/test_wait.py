@@ -54,6 +54,12 @@ def test_the_first_read_can_wait() -> None:
     assert stage.slept == [10]
 
 
+def test_no_delay_is_longer_than_the_connection_says() -> None:
+    stage = Stage(config(max_poll_delay=0.2), [state("START"), state("SUCCESS")])
+    stage.run_flow(watch(stage.config, CALL, pace=PACE, first_delay=10))
+    assert stage.slept == [0.2, 0.2]
+
+
 @pytest.mark.parametrize(
     "trouble",
     [
