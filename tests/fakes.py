@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
@@ -22,6 +22,7 @@ from airflow_provider_aegis.client.flows.commands import (
     ReadFile,
     Reply,
     Send,
+    SideBySide,
     Signature,
     Sleep,
 )
@@ -181,6 +182,18 @@ class Stage:
                 return None
             case Join(fetch):
                 return outcome_of(fetch) if fetch.done.done() else None
+            case SideBySide(flows):
+                return self._perform(flows)
+
+    def _perform(self, flows: Sequence[Flow[Any]]) -> list[Any]:
+        outcomes: list[Any] = [None] * len(flows)
+        for number, flow in enumerate(flows):
+            try:
+                outcomes[number] = self.run_flow(flow)
+            except SecurityCenterError as error:
+                outcomes[number] = error
+                break
+        return outcomes
 
 
 def stage(*replies: Scripted, **changes: Any) -> Stage:

@@ -293,8 +293,9 @@ class AegisHook(BaseHook):
         return self.run_flow(exchange(self.config, call))
 
     def _pages(self, action: str, page_size: int, **params: Any) -> Iterator[dict[str, Any]]:
-        pages = Pages(find_operation(action).items or "", page_size)
-        while pages.params:
-            payload = self.call(action, **params, **pages.params)
-            if pages.read(payload):
+        pages = Pages(find_operation(action).items or "", page_size, key=("TaskId",), ahead=1)
+        while paging := pages.params:
+            payload = self.call(action, **params, **paging[0])
+            (fresh,) = pages.read([payload])
+            if fresh or pages.counts.pages == 1:
                 yield payload

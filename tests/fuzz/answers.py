@@ -89,8 +89,8 @@ def read_payload(payload: Mapping[str, Any]) -> None:
     assert result.collect_time is None or result.collect_time.utcoffset() is not None
     for operation in OPERATIONS.values():
         pages = Pages(operation.items or "", 50)
-        assert pages.read(payload)
-        assert pages.params in (None, {"PageSize": 50, "CurrentPage": 2})
+        assert len(pages.read([payload])) == 1
+        assert pages.params == [{"PageSize": 50, "CurrentPage": 2 + ahead} for ahead in range(len(pages.params))]
     try:
         once_task_id = started_id(payload)
     except (ConflictError, SecurityCenterError) as error:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
 from airflow_provider_aegis.client.protocol.operations import VERSION
@@ -151,9 +151,22 @@ class Join:
     seconds: float = float("inf")
 
 
+@dataclass(frozen=True, slots=True)
+class SideBySide:
+    """Wanted: what these flows return, performed at the same time.
+
+    Comes back as a list in their order. What a flow raised stands in its place; after the first error none is begun
+    any more, and those that are under way may be given up.
+    """
+
+    flows: Sequence[Flow[Any]]
+
+
 T = TypeVar("T")
-Command: TypeAlias = Send | Sleep | Authenticate | ReadFile | Mask | Join
-Reply: TypeAlias = Response | Credentials | SecurityCenterError | ConfigurationError | Content | OSError | None
+Command: TypeAlias = Send | Sleep | Authenticate | ReadFile | Mask | Join | SideBySide
+Reply: TypeAlias = (
+    Response | Credentials | SecurityCenterError | ConfigurationError | Content | OSError | list[Any] | None
+)
 Flow: TypeAlias = Generator[Command, Reply, T]
 
 

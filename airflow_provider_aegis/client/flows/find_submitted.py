@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from airflow_provider_aegis.client.config import ClientConfig
@@ -19,6 +20,7 @@ from airflow_provider_aegis.client.errors import (
     SecurityCenterError,
 )
 from airflow_provider_aegis.client.flows.exchange import Flow, Sleep, exchange
+from airflow_provider_aegis.client.flows.paginate import Pages, read_list
 from airflow_provider_aegis.client.jobs.once_task import (
     OnceTaskResult,
     Phase,
@@ -272,27 +274,27 @@ def _verified(
 def _records_of(
     config: ClientConfig, request: Call, deadline: float | None, **wanted: Any
 ) -> Flow[list[Mapping[str, Any]]]:
-    """Records of DescribeOnceTask, which does not list every type."""
-    read = call("DescribeOnceTask", TaskType=request.params["TaskType"], CurrentPage=1, PageSize=50, **wanted)
-    return (yield from _listed(config, request, read, deadline))
+    """Records of DescribeOnceTask, which does not list every type; of all pages."""
+    pages = Pages("TaskManageResponseList", 50, key=("TaskId",), ahead=1)
+    params = {"TaskType": request.params["TaskType"], **wanted}
+    read = read_list(pages, "DescribeOnceTask", params, partial(retry_all, config, deadline=deadline))
+    return (yield from _listed(request, read))
 
 
 def _unfinished(config: ClientConfig, request: Call, deadline: float | None, **_: Any) -> Flow[list[Mapping[str, Any]]]:
-    read = call("ListUnfinishedOnceTask", TaskType=request.params["TaskType"])
-    return (yield from _listed(config, request, read, deadline))
+    def read() -> Flow[list[Any]]:
+        unfinished = call("ListUnfinishedOnceTask", TaskType=request.params["TaskType"])
+        found = (yield from retry_all(config, unfinished, deadline)).get("OnceTasks")
+        return found if isinstance(found, list) else []
+
+    return (yield from _listed(request, read()))
 
 
-def _listed(config: ClientConfig, request: Call, read: Call, deadline: float | None) -> Flow[list[Mapping[str, Any]]]:
+def _listed(request: Call, read: Flow[list[Any]]) -> Flow[list[Mapping[str, Any]]]:
     try:
-        payload = yield from retry_all(config, read, deadline)
+        records = yield from read
     except (PermissionDeniedError, InvalidRequestError) as error:
         log.debug("Not every list can be read for every type. %s", error)
         return []
     name = request.params["TaskName"]
-    return [record for record in _records(payload) if record.get("TaskName", name) == name]
-
-
-def _records(payload: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for name in ("TaskManageResponseList", "OnceTasks"):
-        found = payload.get(name)
-        yield from (record for record in (found if isinstance(found, list) else ()) if isinstance(record, Mapping))
+    return [record for record in records if isinstance(record, Mapping) and record.get("TaskName", name) == name]

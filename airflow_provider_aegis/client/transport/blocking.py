@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import ssl
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from http.client import HTTPException
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -30,6 +30,7 @@ from airflow_provider_aegis.client.flows.commands import (
     ReadFile,
     Reply,
     Send,
+    SideBySide,
     Signature,
     Sleep,
     bounded,
@@ -54,6 +55,7 @@ from airflow_provider_aegis.client.transport.limits import (
     too_slow,
 )
 from airflow_provider_aegis.client.transport.proxy import Proxy, proxy_for
+from airflow_provider_aegis.client.transport.side_by_side import MOST_THREADS, perform
 from airflow_provider_aegis.client.transport.tls import read_tls_context, trust_changed
 
 T = TypeVar("T")
@@ -94,6 +96,7 @@ class BlockingTransport:
         self._proxy = proxy_for(config.endpoint.url)
         self._last_used = time.monotonic()
         self._process = os.getpid()
+        self._others: list[BlockingTransport] = []
 
     def run_flow(self, flow: Flow[T]) -> T:
         """Carry a flow through and return what it returns."""
@@ -116,13 +119,17 @@ class BlockingTransport:
                         reply = None
                     case Join():
                         reply = join(command)
+                    case SideBySide(flows):
+                        reply = self._side_by_side(flows)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
         finally:
             flow.close()
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, and those that performed flows beside it."""
+        for one in self._others:
+            one.close()
         if self._adapter:
             self._adapter.close()
 
@@ -133,6 +140,14 @@ class BlockingTransport:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _side_by_side(self, flows: Sequence[Flow[Any]]) -> list[Any]:
+        wanted = min(len(flows), MOST_THREADS) - 1
+        others, self._others = self._others, []  # if this thread is interrupted, theirs may still use them
+        others += [BlockingTransport(self._service) for _ in range(wanted - len(others))]
+        outcomes = perform(flows, [self, *others[:wanted]])
+        self._others = others
+        return outcomes
 
     def _authenticate(self, refused: Credentials | None, seconds: float) -> Credentials | SecurityCenterError:
         provider = self._service.credentials

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import copy
 import weakref
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 from yarl import URL
@@ -29,6 +29,7 @@ from airflow_provider_aegis.client.flows.commands import (
     ReadFile,
     Reply,
     Send,
+    SideBySide,
     Sleep,
 )
 from airflow_provider_aegis.client.protocol.responses import Response
@@ -89,10 +90,22 @@ class NonblockingTransport:
                         reply = None
                     case Join():
                         reply = await ajoin(command)
+                    case SideBySide(flows):
+                        reply = await self._side_by_side(flows)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
         finally:
             flow.close()
+
+    async def _side_by_side(self, flows: Sequence[Flow[Any]]) -> list[Any]:
+        tasks = [asyncio.create_task(self.run_flow(flow)) for flow in flows]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            for task in tasks:
+                task.cancel()
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        return [None if isinstance(outcome, asyncio.CancelledError) else outcome for outcome in outcomes]
 
     async def _authenticate(self, refused: Credentials | None, seconds: float) -> Credentials | SecurityCenterError:
         config = self._service

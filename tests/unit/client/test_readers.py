@@ -52,7 +52,7 @@ def test_an_unknown_set_is_named_with_those_there_are(name: Any, text: str) -> N
 def test_an_operation_that_no_table_has_works_with_its_list_named() -> None:
     reader = find_reader("ListGroups", records="Groups", key="GroupId", paging="token", page_size=7)
     assert (reader.records, reader.key, reader.paging, reader.page_size) == ("Groups", ("GroupId",), "token", 7)
-    assert not (reader.lang or reader.accounts or reader.required)
+    assert (reader.lang, reader.accounts, reader.required) == (False, False, ())
 
 
 def test_what_is_given_wins_over_the_table() -> None:
