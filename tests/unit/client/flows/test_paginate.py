@@ -160,7 +160,7 @@ def test_pages_beyond_one_that_seems_the_last_count_as_they_are_there_already() 
     pages = Pages("L", 2, key=("Id",), ahead=3)
     pages.read([{"L": [{"Id": 1}, {"Id": 2}], "TotalCount": 8}])
     answers = [{"L": [{"Id": number}], "TotalCount": 4} for number in (3, 4, 5)]
-    assert sum(pages.read(answers), []) == [{"Id": 3}, {"Id": 4}, {"Id": 5}]
+    assert pages.read(answers) == [[{"Id": 3}], [{"Id": 4}], [{"Id": 5}]]
     assert pages.params == []
 
 
