@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from inspect import signature
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -122,7 +122,7 @@ class _Connector(aiohttp.TCPConnector):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         if not COUNTS_HEADERS:
-            self._factory = partial(_BoundedHandler, loop=self._loop)
+            self._factory = cast("partial[ResponseHandler]", partial(_BoundedHandler, loop=self._loop))
 
     async def connect(self, *args: Any, **kwargs: Any) -> Any:
         try:
