@@ -87,7 +87,12 @@ def shape(findings: str, context: Context) -> Callable[..., Event]:
         if (status_id := _status_id(fields, row)) is not None:
             made["status_id"] = status_id
         mapped.body(made, record, row)
-        if rest := {name: value for name, value in record.items() if name not in used or not represented(name, value)}:
+        rest = {
+            name: value
+            for name, value in record.items()
+            if name not in used or not ((type(value) is str and name not in TIMES) or represented(name, value))
+        }
+        if rest:
             made["unmapped"] = rest
         return made
 

@@ -88,8 +88,13 @@ def encode(record: Record) -> bytes:
     """Return a record as JSON, in UTF-8 and on one line."""
     try:
         return _fast_encode(record)
-    except UnicodeEncodeError:  # half a surrogate pair, which only an escape can say
-        return json.dumps(record, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # half a surrogate pair: no text, and engines refuse the whole file for it
+        return valid(json.dumps(record, ensure_ascii=False, separators=(",", ":"))).encode()
+
+
+def valid(text: str) -> str:
+    """Return a text with a replacement character for each half of a surrogate pair."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _plain_encode(record: Record) -> bytes:
@@ -173,7 +178,7 @@ class Parquet:
     def _array(self, column: tuple[Any, ...], field: Any) -> Any:
         try:
             return self._pa.array(column, field.type, memory_pool=self._pool)
-        except UnicodeEncodeError:  # see encode(); ``raw`` has the text unchanged
+        except UnicodeEncodeError:  # see encode()
             return self._pa.array([valid(text) for text in column], field.type, memory_pool=self._pool)
 
     def close(self) -> None:
@@ -213,11 +218,6 @@ class Csv:
 def harmless(value: Any) -> Any:
     """Keep a spreadsheet from running a cell: a file's or a process's name is the attacker's to choose."""
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
-
-
-def valid(text: Any) -> Any:
-    """Return a text without halves of surrogate pairs."""
-    return text.encode("utf-8", "replace").decode() if isinstance(text, str) else text
 
 
 @dataclass(frozen=True, slots=True)
