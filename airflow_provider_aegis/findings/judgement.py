@@ -48,6 +48,7 @@ class Judgement:
     """What the gate decided, and why.
 
     :param counts: findings that count, by urgency, worst first; 0 where there are none.
+    :param limits: how many there may be, by urgency; empty where nothing was limited.
     :param breaches: the urgencies of which there are too many: how many there are and may be.
     :param worst: the ten worst findings that count; of two equal ones the older first.
     :param allowed: how many findings the allow-list took out.
@@ -55,6 +56,7 @@ class Judgement:
     """
 
     counts: dict[str, int]
+    limits: dict[str, int]
     breaches: dict[str, tuple[int, int]]
     worst: tuple[Row, ...]
     allowed: int
@@ -92,7 +94,7 @@ def named(row: Row) -> str:
 def judge(
     rows: Iterable[Row],
     *,
-    max_allowed: Mapping[str, int],
+    max_allowed: Mapping[str, int] | None,
     of: Fields,
     allow_list: Sequence[Allowance] = (),
     today: date,
@@ -100,12 +102,13 @@ def judge(
     """Judge findings in one pass and constant memory; only open ones count.
 
     :param rows: all findings, or only the new ones of a comparison.
-    :param max_allowed: how many findings of an urgency may be; an urgency that it does not name has no limit.
+    :param max_allowed: how many findings of an urgency may be; an urgency that it does not name has no limit, and with
+        ``None`` none has.
     :param of: the fields of the set.
     :param today: the day by which entries of the allow-list expire.
     :raises ConfigurationError: if ``max_allowed`` is not numbers by urgencies of this set.
     """
-    limits = check_max_allowed(max_allowed, of)
+    limits = {} if max_allowed is None else check_max_allowed(max_allowed, of)
     holding = [entry for entry in allow_list if entry.expires >= today]
     lapsed = [entry for entry in allow_list if entry.expires < today]
     counts, expired, allowed = Counter[str](), dict[Allowance, None](), 0
@@ -128,6 +131,7 @@ def judge(
         known[UNKNOWN_URGENCY] = counts[UNKNOWN_URGENCY]
     return Judgement(
         counts=known,
+        limits=limits,
         breaches={
             urgency: (counts[urgency], limits[urgency])
             for urgency in (*of.urgencies, UNKNOWN_URGENCY)

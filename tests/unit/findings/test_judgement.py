@@ -47,6 +47,11 @@ def test_one_more_than_allowed_is_a_breach_that_says_why() -> None:
     )
 
 
+def test_without_limits_findings_are_counted_and_nothing_breaches() -> None:
+    judgement = judge([row(1)], max_allowed=None, of=OF, today=TODAY)
+    assert (judgement.counts["asap"], judgement.limits, judgement.breached) == (1, {}, False)
+
+
 def test_an_urgency_without_a_limit_never_breaches() -> None:
     assert not judged(row(1, Necessity="later"), max_allowed={"asap": 0}).breached
 
