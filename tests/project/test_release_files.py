@@ -31,7 +31,7 @@ def test_every_file_names_the_same_addresses() -> None:
     assert (registry["docs-url"], registry["source-url"]) == (URLS["Documentation"], REPOSITORY)
     site = (ROOT / "mkdocs.yml").read_text()
     assert f"site_url: {URLS['Documentation']}\n" in site
-    assert f"repo_url: {REPOSITORY}\n" in site
+    assert f"link: {REPOSITORY}\n" in site
 
 
 def test_the_logo_is_a_small_drawing_in_the_repository() -> None:
