@@ -1,13 +1,21 @@
-"""Run several kinds of scan side by side, each mapped to a task of its own."""
+"""Scan several accounts side by side: one mapped task for each connection.
+
+Each account has a connection of its own. `map_index_template` names the mapped tasks after their connections, in the
+grid and in the logs.
+"""
 
 from __future__ import annotations
 
-from airflow import DAG
+from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_aegis.operators.once_task import AegisOnceTaskOperator
 
-with DAG(dag_id="aegis_scans_mapped", schedule=None, catchup=False, tags=["aegis", "example"]):
-    # For several accounts, expand over aegis_conn_id in the same way.
-    AegisOnceTaskOperator.partial(task_id="scan", poll_interval=5).expand(
-        once_task_type=["ASSETS_COLLECTION", "VUL_CHECK_TASK", "IMAGE_SCAN"],
-    )
+ACCOUNTS = ["aegis_default", "aegis_second_account"]
+
+with DAG(dag_id="aegis_scans_mapped", doc_md=__doc__, schedule=None, catchup=False, tags=["aegis", "example"]):
+    AegisOnceTaskOperator.partial(
+        task_id="scan",
+        once_task_type="ASSETS_COLLECTION",
+        poll_interval=5,
+        map_index_template="{{ task.aegis_conn_id }}",
+    ).expand(aegis_conn_id=ACCOUNTS)

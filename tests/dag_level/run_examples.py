@@ -15,22 +15,29 @@ EXAMPLES = Path(__file__).parents[2] / "example_dags"
 
 
 def main(dag_ids: list[str]) -> None:
-    """Run each DAG against one emulator."""
+    """Run each DAG against two emulators, and the one that branches a second time."""
     from airflow_provider_aegis.emulator import Emulator
 
-    with tempfile.TemporaryDirectory() as home, Emulator(seconds=1.0, requests_per_second=0) as sas:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        Emulator(seconds=1.0, requests_per_second=0) as sas,
+        Emulator(seconds=1.0, requests_per_second=0) as second,
+    ):
         os.environ |= {
             "AIRFLOW_HOME": home,
             "AIRFLOW__CORE__DAGS_FOLDER": str(EXAMPLES),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
-            "AIRFLOW_CONN_AEGIS_DEFAULT": sas.connection_json(max_requests_per_second=100),
+            "AIRFLOW_CONN_AEGIS_DEFAULT": sas.connection_json(max_requests_per_second=100, max_poll_delay=0.5),
+            "AIRFLOW_CONN_AEGIS_SECOND_ACCOUNT": second.connection_json(max_poll_delay=0.5),
         }
         from airflow.utils import db
 
         db.initdb()
         runs = {dag_id: _run(dag_id) for dag_id in dag_ids}
-        print(json.dumps({"runs": runs, "started": len(sas.started), "cancelled": len(sas.cancelled)}))
+        counts = {"started": [len(sas.started), len(second.started)], "cancelled": len(sas.cancelled)}
+        sas.set(outcome="TIMEOUT")
+        print(json.dumps({"runs": runs, "timeout": _run("aegis_scan_timeout"), **counts}))
 
 
 def _run(dag_id: str) -> dict[str, Any]:
@@ -38,6 +45,8 @@ def _run(dag_id: str) -> dict[str, Any]:
     tis = sorted(run.get_task_instances(), key=lambda ti: (ti.task_id, ti.map_index))
     return {
         "state": str(getattr(run.state, "value", run.state)),
+        "tasks": {ti.task_id: str(getattr(ti.state, "value", ti.state)) for ti in tis},
+        "names": [ti.rendered_map_index for ti in tis],
         "results": {
             f"{ti.task_id}[{ti.map_index}]": ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index) for ti in tis
         },

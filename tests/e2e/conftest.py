@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_aegis.emulator import Emulator
 
 from .demo import EXAMPLES
-from .settings import CONNECTION
+from .settings import CONNECTION, SECOND_CONNECTION
 from .stack import AirflowStack
 
 
@@ -23,9 +23,21 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture(scope="session")
-def stack(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowStack]:
+def second_account() -> Iterator[Emulator]:
+    """The Security Center that the connection `aegis_second_account` leads to."""
+    with Emulator(seconds=1) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def stack(
+    emulator: Emulator, second_account: Emulator, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AirflowStack]:
     """A running Airflow with the DAGs of this folder and the examples."""
-    env = {CONNECTION: emulator.connection_json(max_requests_per_second=50)}
+    env = {
+        CONNECTION: emulator.connection_json(max_requests_per_second=50),
+        SECOND_CONNECTION: second_account.connection_json(),
+    }
     folder = tmp_path_factory.mktemp("dags")
     for source in (Path(__file__).parent / "dags", EXAMPLES):
         shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))

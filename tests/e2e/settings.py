@@ -14,6 +14,8 @@ LOOPBACK = "127.0.0.1"
 
 #: The variable with the connection that operators use when they are given none.
 CONNECTION = "AIRFLOW_CONN_AEGIS_DEFAULT"
+#: The one that the example of several accounts uses beside it.
+SECOND_CONNECTION = "AIRFLOW_CONN_AEGIS_SECOND_ACCOUNT"
 
 #: [section] option: value, for every stack.
 _SETTINGS: Mapping[str, Mapping[str, str]] = {

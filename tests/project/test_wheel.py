@@ -60,6 +60,8 @@ def test_airflow_finds_it(wheel: ZipFile) -> None:
     assert read(wheel, "entry_points.txt").split() == [
         "[apache_airflow_provider]",
         *("provider_info", "=", "airflow_provider_aegis.get_provider_info:get_provider_info"),
+        "[pytest11]",
+        *("airflow_provider_aegis.testing", "=", "airflow_provider_aegis.testing"),
     ]
 
 
