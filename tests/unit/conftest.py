@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
 
-from airflow_provider_aegis.client.flows import exchange, find_submitted, rate_limit, submit
+from airflow_provider_aegis.client.flows import adaptive_rate, exchange, find_submitted, rate_limit, submit
 from airflow_provider_aegis.emulator import Emulator
 from tests.unit.airflow_task import FakeTask
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _collect_only_what_tests_make() -> None:
+    """Airflow is so large that a full garbage collection, as some tests need one, takes a second."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
@@ -27,8 +35,10 @@ def task(monkeypatch: pytest.MonkeyPatch) -> FakeTask:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Back-offs take no time, and nothing is remembered from the test before."""
+    """Back-offs and rates take no time, and nothing is remembered from the test before."""
     monkeypatch.setattr(exchange, "FIRST_BACKOFF", 0.0)
+    monkeypatch.setattr(adaptive_rate, "START_SHARE", 1.0)
+    monkeypatch.setattr(adaptive_rate, "LOWEST_RATE", 100.0)
     monkeypatch.setattr(find_submitted, "SEARCH_PAUSES_SECONDS", (0.0, 0.0))
     monkeypatch.setattr(find_submitted, "RETRY_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(submit, "SHORTEST_VACANCY_DELAY_SECONDS", 0.02)

@@ -7,11 +7,12 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -19,7 +20,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from airflow_provider_aegis.client.credentials import refreshing
-from airflow_provider_aegis.client.credentials.base import EMULATOR
+from airflow_provider_aegis.client.credentials.base import EMULATOR, Clock
 from airflow_provider_aegis.client.protocol.signing import Credentials, authorization, sha256_hex
 from airflow_provider_aegis.emulator import Emulator
 
@@ -64,6 +65,7 @@ class CredentialsServices:
     """Hands out credentials that an emulated Security Center then knows.
 
     :param life: seconds that they live.
+    :param clock: by which they do.
     :param trouble: a status and a body with which all of them answer in place of credentials; ``{request}`` in it
         becomes what they were asked with.
     :param session: the session whose processes ask, if it is to be found out which do.
@@ -72,6 +74,7 @@ class CredentialsServices:
 
     sas: Emulator
     life: float = 3600.0
+    clock: Clock = time
     trouble: tuple[int, str] | None = None
     handed_out: list[Credentials] = field(default_factory=list)
     requests: Counter[str] = field(default_factory=Counter)
@@ -152,7 +155,7 @@ class CredentialsServices:
             keys = Credentials(f"STS.id-{number}", secret, token)
             self.handed_out.append(keys)
         self.sas.add_key(keys.access_key_id, secret, token=token, seconds=max(0, self.life))
-        until = datetime.now(UTC) + timedelta(seconds=self.life)
+        until = datetime.fromtimestamp(self.clock.time() + self.life, UTC)
         return {
             "AccessKeyId": keys.access_key_id,
             "AccessKeySecret": secret,

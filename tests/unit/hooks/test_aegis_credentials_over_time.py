@@ -6,18 +6,20 @@ import asyncio
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.credentials.base import authenticate
-from airflow_provider_aegis.client.flows.commands import Flow
+from airflow_provider_aegis.client.credentials.refreshing import RefreshingCredentials
+from airflow_provider_aegis.client.flows.commands import Flow, Reply, Sleep
 from airflow_provider_aegis.client.flows.exchange import exchange
 from airflow_provider_aegis.client.flows.poll_interval import PollInterval
 from airflow_provider_aegis.client.flows.wait import Outcome, watch
 from airflow_provider_aegis.client.jobs import once_task
 from airflow_provider_aegis.client.transport.nonblocking import open_transport
-from airflow_provider_aegis.emulator import Emulator
+from airflow_provider_aegis.emulator import Emulator, ManualClock
 from tests.fakes import revealed
 from tests.unit.client.credentials_services import CredentialsServices, refusal
 from tests.unit.client.transport.drivers import Blocking, Driver, Nonblocking
@@ -44,7 +46,7 @@ def test_a_session_of_900_seconds_is_fetched_once(
 
 
 def waiting(
-    sas: Emulator, config: ClientConfig, *, kind: str = "VUL_CHECK_TASK", seconds: float = 6, pause: float = 0.1
+    sas: Emulator, config: ClientConfig, *, kind: str = "VUL_CHECK_TASK", seconds: float, pause: float
 ) -> Flow[Outcome]:
     started = yield from exchange(config, once_task.generate_once_task(once_task_type=kind))
     timer = threading.Timer(seconds, lambda: sas.finish(started["TaskId"]))
@@ -55,15 +57,42 @@ def waiting(
     return ending.outcome
 
 
-def test_keys_expire_in_the_middle_of_a_wait_and_no_poll_is_lost(
-    driver: Driver, sas: Emulator, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
+def slept_by(clock: ManualClock, flow: Flow[Outcome]) -> Flow[Outcome]:
+    """Perform a flow whose sleeps take no time but the clock's."""
+    reply: Reply = None
+    try:
+        while True:
+            command = flow.send(reply)
+            if isinstance(command, Sleep):
+                clock.advance(command.seconds)
+                reply = None
+            else:
+                reply = yield command
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+
+
+def test_credentials_expire_in_the_middle_of_a_wait_and_no_poll_is_lost(
+    driver: Driver, services: CredentialsServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Really waits: what is handed out lives by the machine's clock.
-    services.life = 3
-    config = role(monkeypatch, sas).config
-    assert driver.run_flow(config, waiting(sas, config)) is Outcome.SUCCESS
-    assert len(services.handed_out) >= 3
-    assert [line.code for line in sas.log if line.code] == []
+    """Time is a clock's that passes while the flow sleeps; the soak test below waits for as long as it says."""
+    clock = ManualClock()
+    with Emulator(seconds=300, requests_per_second=0, clock=clock) as sas:
+        services.sas, services.clock, services.life = sas, clock, 60
+        config = replace(role(monkeypatch, sas).config, clock=clock)
+        assert isinstance(config.credentials, RefreshingCredentials)
+        monkeypatch.setattr(config.credentials, "_clock", clock)
+
+        def flow() -> Flow[Outcome]:
+            started = yield from exchange(config, once_task.generate_once_task(once_task_type="VUL_CHECK_TASK"))
+            read = once_task.get_once_task_result_info(once_task_id=started["TaskId"], once_task_type="VUL_CHECK_TASK")
+            return (yield from watch(config, read, pace=PollInterval(2, 2))).outcome
+
+        assert driver.run_flow(config, slept_by(clock, flow())) is Outcome.SUCCESS
+        assert sas.requests["GetOnceTaskResultInfo"] >= 100
+        assert [line.code for line in sas.log if line.code] == []
+    # A fifth of their life before they expire they are fetched again, by the next poll.
+    assert len(services.handed_out) == pytest.approx(300 / (60 * 0.8), abs=1)
 
 
 @pytest.mark.soak

@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_aegis.client.errors import ConfigurationError, UnreachableError, UntrustedEndpointError
 from airflow_provider_aegis.client.protocol.responses import Response
 from tests.unit.client.transport.drivers import Driver, ask, service_at
-from tests.unit.client.transport.loopback import Act, Request, Server, raw, reply, reset, tls
+from tests.unit.client.transport.loopback import Act, Request, Server, in_turn, raw, reply, reset, tls
 
 
 def test_a_netrc_is_not_read(driver: Driver, server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_proxy_gets_the_request_with_our_authorization(
 def test_user_and_password_of_the_proxy_go_into_a_header_of_their_own(
     driver: Driver, server: Server, monkeypatch: pytest.MonkeyPatch, user_info: str, told: bytes | None
 ) -> None:
-    with Server() as proxy:
+    with Server(in_turn(reply(), reply(status="403 Forbidden"))) as proxy:
         for name in ("HTTP_PROXY", "HTTPS_PROXY"):
             monkeypatch.setenv(name, f"http://{user_info}{proxy.address}")
         for address in (f"http://{server.address}", "https://tds.example"):

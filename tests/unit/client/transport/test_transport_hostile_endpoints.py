@@ -40,21 +40,22 @@ MIB = 1024 * 1024
 GIB = 1024 * MIB
 OK_HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK_HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
-# What the table's constants are shrunk to: seconds for the next bytes, and for an answer in all.
-PATIENCE = 0.2
-# How long a row may take before it counts as a hang: far more than any needs.
-HANG = 20.0
+# The time-outs, and the seconds for an answer in all, in the rows that are about them. The longer ones are for a
+# machine that is too busy to get as far as it should in the shorter.
+PATIENCES = (0.2, 2.0, 20.0)
+# How long a row may take before it counts as a hang: far more than any needs, on a busy machine as well.
+HANG = 120.0
 NESTED = 10_000
 
 
 def dripping(first: bytes, pieces: Iterator[bytes]) -> Act:
-    """Send pieces one by one, each well within the time-out for the next bytes."""
+    """Send pieces one by one, as fast as no time-out for the next bytes minds."""
 
     def act(connection: socket.socket, _: Request) -> None:
         connection.sendall(first)
         for piece in pieces:
             connection.sendall(piece)
-            time.sleep(PATIENCE / 10)
+            time.sleep(0.02)
 
     return act
 
@@ -85,6 +86,11 @@ class Row:
     act: Callable[[], Act]
     error: type[SecurityCenterError]
     words: str
+
+    @property
+    def patiences(self) -> tuple[float, ...]:
+        """How long an answer may take: what is about something else is never ended for that."""
+        return PATIENCES if self.words in ("not complete after", "the answer") else (HANG,)
 
 
 def endless(letter: bytes = b"x") -> Iterator[bytes]:
@@ -165,17 +171,22 @@ ROWS = {
 
 @pytest.fixture(autouse=True)
 def _impatient(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver.module, "MAX_ANSWER_SECONDS", PATIENCE)
+    monkeypatch.setattr(driver.module, "MAX_ANSWER_SECONDS", HANG)
     monkeypatch.setattr(nonblocking, "SLACK", 0.1)
     monkeypatch.setattr(flows, "MAX_ATTEMPTS", 1)
 
 
 def called(
-    driver: Driver, address: str, call: Call = READ, *, deadline: float | None = None, **changes: Any
+    driver: Driver,
+    address: str,
+    call: Call = READ,
+    *,
+    patience: float = HANG,
+    deadline: float | None = None,
+    **changes: Any,
 ) -> SecurityCenterError:
     """Make a call, and return the error that comes of it; a call that hangs fails the test and not the run."""
-    known = {"connect_timeout": PATIENCE, "read_timeout": PATIENCE, "clock": time} | changes
-    config = service_at(address, **known)
+    config = service_at(address, **{"connect_timeout": patience, "read_timeout": patience, "clock": time} | changes)
     caught: list[BaseException] = []
 
     def run() -> None:
@@ -186,7 +197,7 @@ def called(
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join(HANG)
+    thread.join(4 * HANG)
     assert not thread.is_alive(), "it hangs"
     (error,) = caught
     assert isinstance(error, SecurityCenterError), repr(error)
@@ -206,9 +217,13 @@ def within_memory(most: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=list(ROWS))
-def test_an_answer_is_bounded_refused_and_named(driver: Driver, row: Row) -> None:
-    with Server(row.act()) as server, within_memory(48 * MIB):
-        error = called(driver, f"http://{server.address}")
+def test_an_answer_is_bounded_refused_and_named(driver: Driver, row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
+    for patience in row.patiences:
+        monkeypatch.setattr(driver.module, "MAX_ANSWER_SECONDS", patience)
+        with Server(row.act()) as server, within_memory(48 * MIB):
+            error = called(driver, f"http://{server.address}", patience=patience)
+        if row.words in str(error):
+            break
     assert type(error) is row.error
     assert row.words in str(error)
     assert str(error).isprintable()
@@ -261,36 +276,41 @@ HANDSHAKES: dict[str, Callable[[socket.socket], object]] = {
     "another version": old_tls,
     "closed": lambda connection: None,
     "reset": lambda connection: connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)),
-    "silence": lambda connection: time.sleep(4 * PATIENCE),
+    "silence": lambda connection: connection.recv(1),
 }
 
 
-@pytest.mark.parametrize("greet", HANDSHAKES.values(), ids=list(HANDSHAKES))
+@pytest.mark.parametrize("name", HANDSHAKES)
 @pytest.mark.parametrize("call", [READ, START], ids=["read", "start"])
-def test_a_handshake_that_fails_says_that_nothing_was_sent(
-    driver: Driver, greet: Callable[[socket.socket], object], call: Call
-) -> None:
+def test_a_handshake_that_fails_says_that_nothing_was_sent(driver: Driver, name: str, call: Call) -> None:
     """Else a start that never left would be told as one of which it is open whether it arrived."""
-    with listener(greet) as address:
-        error = called(driver, f"https://{address}", call)
+    with listener(HANDSHAKES[name]) as address:
+        error = called(driver, f"https://{address}", call, connect_timeout=0.2 if name == "silence" else HANG)
     assert type(error) is UnreachableError
     assert "could not connect" in str(error)
 
 
 @pytest.mark.parametrize("row", ["a body byte by byte", "a head byte by byte", "one interim answer after another"])
-def test_an_answer_that_drips_does_not_outlive_the_deadline_of_its_call(
-    driver: Driver, row: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(driver.module, "MAX_ANSWER_SECONDS", 2 * HANG)
-    with Server(ROWS[row].act()) as server:
-        error = called(driver, f"http://{server.address}", deadline=time.monotonic() + 3 * PATIENCE)
+def test_an_answer_that_drips_does_not_outlive_the_deadline_of_its_call(driver: Driver, row: str) -> None:
+    for seconds in (0.3, 3, 30):  # where the machine is so busy that the call had not even begun, it is given more time
+        with Server(ROWS[row].act()) as server:
+            error = called(driver, f"http://{server.address}", deadline=time.monotonic() + seconds)
+        if server.requests:
+            break
     assert type(error) is ProtocolError
-    assert re.search(r"not complete after 0\.\d+ s", str(error))
+    assert (found := re.search(r"not complete after ([\d.]+) s", str(error)))
+    assert float(found[1]) <= seconds
 
 
 @pytest.mark.parametrize("row", ["a body byte by byte", "endless headers", "1 GB", "10,000 nested arrays"])
-def test_of_a_start_that_is_answered_so_it_stays_open_whether_it_arrived(driver: Driver, row: str) -> None:
-    with Server(ROWS[row].act()) as server:
-        error = called(driver, f"http://{server.address}", START)
+def test_of_a_start_that_is_answered_so_it_stays_open_whether_it_arrived(
+    driver: Driver, row: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for patience in ROWS[row].patiences:
+        monkeypatch.setattr(driver.module, "MAX_ANSWER_SECONDS", patience)
+        with Server(ROWS[row].act()) as server:
+            error = called(driver, f"http://{server.address}", START, patience=patience)
+        if ROWS[row].words in str(error):
+            break
     assert type(error) is OutcomeUnknownError
     assert ROWS[row].words in str(error)
