@@ -19,7 +19,8 @@ from types import TracebackType
 from typing import Any
 
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.findings.fields import ACCOUNT, STATES, Fields, State
+from airflow_provider_aegis.client.readers import ACCOUNT
+from airflow_provider_aegis.findings.fields import STATES, Fields, State
 from airflow_provider_aegis.findings.writers import FORMATS
 
 STATE_RANKS: dict[str, int] = {state.value: rank for rank, state in enumerate(State)}

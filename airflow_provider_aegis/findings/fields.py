@@ -11,10 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from airflow_provider_aegis.client.errors import ConfigurationError
-
-# The reader copies the account it asked for into each record, under the name of the request's parameter.
-ACCOUNT = "ResourceDirectoryAccountId"
+from airflow_provider_aegis.client.readers import ACCOUNT, find_findings
 
 UNKNOWN, NEW, IN_PROGRESS, SUPPRESSED, RESOLVED, ARCHIVED = range(6)  # status_id of OCSF
 UNKNOWN_SEVERITY = 0
@@ -64,7 +61,7 @@ class Fields:
     machine: str = ""
     resource: tuple[str, ...] = ()
     resource_name: tuple[str, ...] = ()
-    region: str = "RegionId"
+    region: str = ""
     first_seen: tuple[str, ...] = ()
     last_seen: tuple[str, ...] = ()
     cves: str = ""
@@ -148,6 +145,7 @@ FIELDS: dict[str, Fields] = {
         first_seen=("FirstTs",),
         last_seen=("LastTs",),
         cves="Related",
+        region="RegionId",
         **MACHINE,
     ),
     "image_vulnerabilities": Fields(
@@ -176,7 +174,7 @@ FIELDS: dict[str, Fields] = {
         last_seen=("LastScanTime",),
     ),
     "image_sensitive_files": Fields(
-        identity=("ImageUuid", "SensitiveFileKey"),
+        identity=("ImageUuid", "SensitiveFileKey", "ClassKey"),
         kind="image-file/",
         name="SensitiveFileKey",
         type="ClassKey",
@@ -191,7 +189,8 @@ FIELDS: dict[str, Fields] = {
         identity=("ImageUuid", "MaliciousMd5", "FilePath"),
         kind="image-malware/",
         name="MaliciousMd5",
-        title=("MaliciousName", "FilePath", "MaliciousMd5"),
+        type="",
+        title=("FilePath", "MaliciousMd5"),
         urgency="Level",
         severities=ALARM_LEVELS,
         resource=("Digest", "ImageUuid"),
@@ -216,6 +215,7 @@ FIELDS: dict[str, Fields] = {
             "6": SUPPRESSED,
         },
         last_seen=("LastScanTime",),
+        region="RegionId",
         **MACHINE,
     ),
     "cloud_configuration": Fields(
@@ -260,6 +260,7 @@ FIELDS: dict[str, Fields] = {
         identity=("Uuid", "EventId"),
         kind="virus/",
         name="EventName",
+        type="",
         title=("EventName", "EventId"),
         urgency="Level",
         severities=ALARM_LEVELS,
@@ -272,10 +273,16 @@ FIELDS: dict[str, Fields] = {
         name="ExposureIp",
         type="ExposureType",
         title=("ExposureComponent", "ExposureIp"),
+        region="RegionId",
         **MACHINE,
     ),
     "assets": Fields(
-        identity=("Uuid",), name="InstanceName", type="AssetType", title=("InstanceName", "Uuid"), **MACHINE
+        identity=("Uuid",),
+        name="InstanceName",
+        type="AssetType",
+        title=("InstanceName", "Uuid"),
+        region="RegionId",
+        **MACHINE,
     ),
 }
 
@@ -285,8 +292,7 @@ def fields_of(findings: str) -> Fields:
 
     :raises ConfigurationError: if there is no such set; the text names those there are.
     """
-    if findings not in FIELDS:
-        raise ConfigurationError(f"findings={findings!r} is not a set of findings. Use one of: {', '.join(FIELDS)}.")
+    find_findings(findings)
     return FIELDS[findings]
 
 

@@ -15,7 +15,8 @@ from ipaddress import ip_address
 from typing import Any
 
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.findings.fields import ACCOUNT, FIELDS, Fields, Row, State, fields_of, milliseconds, text_of
+from airflow_provider_aegis.client.readers import ACCOUNT
+from airflow_provider_aegis.findings.fields import FIELDS, Fields, Row, State, fields_of, milliseconds, text_of
 
 VERSION = "1.8.0"
 FINDINGS_CATEGORY = 2
@@ -315,17 +316,19 @@ def _malware(event: Event, record: Record, row: Row) -> None:
 
 
 TIMES = frozenset(name for fields in FIELDS.values() for name in (*fields.first_seen, *fields.last_seen))
-MACHINE_USED = {ACCOUNT, "Uuid", "InstanceId", "InstanceName", "RegionId"}
+MACHINE_USED = {ACCOUNT, "Uuid", "InstanceId", "InstanceName"}
 MAPPINGS: dict[str, Mapped] = {
     "vulnerabilities": Mapped(
-        2002, _vulnerability, frozenset({*MACHINE_USED, "PrimaryId", "AliasName", "FirstTs", "LastTs"})
+        2002, _vulnerability, frozenset({*MACHINE_USED, "RegionId", "PrimaryId", "AliasName", "FirstTs", "LastTs"})
     ),
     "image_vulnerabilities": Mapped(
         2002, _vulnerability, frozenset({ACCOUNT, "PrimaryId", "AliasName", "ImageDigest", "FirstTs"})
     ),
     "image_baseline": Mapped(2003, _compliance, frozenset({ACCOUNT, "FirstScanTime", "LastScanTime"})),
     "cloud_configuration": Mapped(2003, _compliance, frozenset({ACCOUNT, "CheckId", "CheckShowName", "LastCheckTime"})),
-    "baseline": Mapped(2003, _compliance, frozenset({*MACHINE_USED, "CheckId", "CheckItem", "LastScanTime", "Advice"})),
+    "baseline": Mapped(
+        2003, _compliance, frozenset({*MACHINE_USED, "RegionId", "CheckId", "CheckItem", "LastScanTime", "Advice"})
+    ),
     "alerts": Mapped(
         2004,
         _detection,

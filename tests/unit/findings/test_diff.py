@@ -13,9 +13,10 @@ from typing import Any, BinaryIO, cast
 import pytest
 
 from airflow_provider_aegis.client.errors import ConfigurationError
+from airflow_provider_aegis.client.readers import ACCOUNT
 from airflow_provider_aegis.findings import diff
 from airflow_provider_aegis.findings.diff import NEW_KINDS, Ages, Change, Diff, Snapshot, check_diff
-from airflow_provider_aegis.findings.fields import ACCOUNT, FIELDS
+from airflow_provider_aegis.findings.fields import FIELDS
 from airflow_provider_aegis.findings.writers import write_parts
 from tests.unit.findings.sample import SAMPLES, vulnerability
 
@@ -98,69 +99,80 @@ def one(changes: dict[str, Any] | None) -> list[dict[str, Any]]:
     return [] if changes is None else [vulnerability(3, **changes)]
 
 
-@pytest.mark.parametrize(
-    ("previous", "current", "expected"),
-    [
-        (GONE, OPEN, [("new", "")]),
-        (GONE, FIXED, []),
-        (GONE, WAIVED, [("waived", "")]),
-        (OPEN, OPEN, []),
-        (OPEN, FIXED, [("fixed", "")]),
-        (OPEN, ARCHIVED, [("fixed", "it was archived")]),
-        (OPEN, GONE, [("fixed", "it is gone")]),
-        (OPEN, WAIVED, [("waived", "")]),
-        (OPEN, {"Necessity": "later"}, [("better", "")]),
-        ({"Necessity": "nntf"}, {"Necessity": "later"}, [("worse", "")]),
-        ({"Necessity": "nntf"}, {"Necessity": "undocumented"}, [("better", "")]),
-        (OPEN, {"Status": 4}, []),
-        (FIXED, OPEN, [("reopened", "")]),
-        (FIXED, {"Status": 11}, [("reopened", "")]),
-        (ARCHIVED, OPEN, [("reopened", "")]),
-        (WAIVED, OPEN, [("reopened", "it is no longer waived")]),
-        (FIXED, GONE, []),
-        (WAIVED, GONE, []),
-        (WAIVED, FIXED, []),
-        (FIXED, WAIVED, [("waived", "")]),
-    ],
-)
-def test_what_became_of_a_finding(
-    compare: Comparison, previous: Any, current: Any, expected: list[tuple[str, str]]
-) -> None:
-    assert compare.kinds(one(previous), one(current)) == expected
+# What it was, what it is, what became of it and why. All of them are compared at once, each on a machine of its own.
+CASES: list[tuple[Any, Any, tuple[str, str] | None]] = [
+    (GONE, OPEN, ("new", "")),
+    (GONE, FIXED, None),
+    (GONE, WAIVED, ("waived", "")),
+    (OPEN, OPEN, None),
+    (OPEN, FIXED, ("fixed", "")),
+    (OPEN, ARCHIVED, ("fixed", "it was archived")),
+    (OPEN, GONE, ("fixed", "it is gone")),
+    (OPEN, WAIVED, ("waived", "")),
+    (OPEN, {"Necessity": "later"}, ("better", "")),
+    ({"Necessity": "nntf"}, {"Necessity": "later"}, ("worse", "")),
+    ({"Necessity": "nntf"}, {"Necessity": "undocumented"}, ("better", "")),
+    (OPEN, {"Status": 4}, None),
+    (FIXED, OPEN, ("reopened", "")),
+    (FIXED, {"Status": 11}, ("reopened", "")),
+    (ARCHIVED, OPEN, ("reopened", "")),
+    (WAIVED, OPEN, ("reopened", "it is no longer waived")),
+    (FIXED, GONE, None),
+    (WAIVED, GONE, None),
+    (WAIVED, FIXED, None),
+    (FIXED, WAIVED, ("waived", "")),
+]
 
 
-@pytest.mark.parametrize(
-    ("previous", "current", "expected"),
-    [
-        ("NOT_PASS", "NOT_CHECK", [("unseen", "its check did not run")]),
-        ("NOT_CHECK", "NOT_PASS", [("new", "")]),
-        ("NOT_PASS", "PASS", [("fixed", "")]),
-        ("PASS", "NOT_CHECK", []),
-    ],
-)
-def test_a_check_that_did_not_run_fixes_nothing(
-    compare: Comparison, previous: str, current: str, expected: list[tuple[str, str]]
-) -> None:
+def became(changes: list[Change], field: str, names: Iterable[str]) -> list[tuple[str, str] | None]:
+    """Return what became of the finding of each name; a name has one at most."""
+    found = {str(change.record[field]): (change.kind.value, change.reason) for change in changes}
+    assert len(found) == len(changes)
+    return [found.get(name) for name in names]
+
+
+def test_what_became_of_a_finding(compare: Comparison) -> None:
+    machines = [f"m{number}" for number in range(len(CASES))]
+    sides = [
+        [
+            vulnerability(3, Uuid=machine, **case[side])
+            for machine, case in zip(machines, CASES, strict=True)
+            if case[side]
+        ]
+        for side in (0, 1)
+    ]
+    assert became(compare.changes(*sides), "Uuid", machines) == [expected for _, _, expected in CASES]
+
+
+def test_a_check_that_did_not_run_fixes_nothing(compare: Comparison) -> None:
+    cases = {
+        "1": ("NOT_PASS", "NOT_CHECK", ("unseen", "its check did not run")),
+        "2": ("NOT_CHECK", "NOT_PASS", ("new", "")),
+        "3": ("NOT_PASS", "PASS", ("fixed", "")),
+        "4": ("PASS", "NOT_CHECK", None),
+    }
     sample = SAMPLES["cloud_configuration"]
-    records = [[{**sample, "Status": status}] for status in (previous, current)]
-    assert compare.kinds(*records, findings="cloud_configuration") == expected
+    sides = [[{**sample, "CheckId": check, "Status": case[side]} for check, case in cases.items()] for side in (0, 1)]
+    changes = compare.changes(*sides, findings="cloud_configuration")
+    assert became(changes, "CheckId", cases) == [expected for _, _, expected in cases.values()]
 
 
-@pytest.mark.parametrize(
-    ("machines", "expected"),
-    [
-        ([{"Uuid": "uuid-3", "ClientStatus": "online"}], ("fixed", "it is gone")),
-        ([{"Uuid": "uuid-3", "ClientStatus": "offline"}], ("unseen", "its machine did not report")),
-        ([{"Uuid": "uuid-3"}], ("unseen", "its machine did not report")),
-        ([{"Uuid": "uuid-4", "ClientStatus": "online"}], ("unseen", "its machine is not in the inventory")),
-        ([], ("unseen", "its machine is not in the inventory")),
-        (None, ("fixed", "it is gone")),
-    ],
-)
-def test_a_finding_that_is_gone_was_fixed_only_if_its_machine_reported(
-    compare: Comparison, machines: Records | None, expected: tuple[str, str]
-) -> None:
-    assert compare.kinds(one(OPEN), [], machines=machines) == [expected]
+def test_a_finding_that_is_gone_was_fixed_only_if_its_machine_reported(compare: Comparison) -> None:
+    fixed, silent = ("fixed", "it is gone"), ("unseen", "its machine did not report")
+    cases: dict[str, tuple[list[dict[str, str]], tuple[str, str]]] = {
+        "online": ([{"ClientStatus": "online"}], fixed),
+        "offline": ([{"ClientStatus": "offline"}], silent),
+        "no status": ([{}], silent),
+        "unknown": ([], ("unseen", "its machine is not in the inventory")),
+        "twice": ([{"ClientStatus": "offline"}, {"ClientStatus": "online"}], fixed),
+    }
+    inventory = [{"Uuid": uuid, **one} for uuid, (machines, _) in cases.items() for one in machines]
+    changes = compare.changes([vulnerability(3, Uuid=uuid) for uuid in cases], [], machines=inventory)
+    assert became(changes, "Uuid", cases) == [expected for _, expected in cases.values()]
+
+
+def test_an_empty_inventory_has_no_machine_that_reported(compare: Comparison) -> None:
+    assert compare.kinds(one(OPEN), [], machines=[]) == [("unseen", "its machine is not in the inventory")]
 
 
 def test_a_finding_of_an_account_that_was_not_read_is_unseen(compare: Comparison) -> None:
@@ -247,10 +259,10 @@ def test_both_formats_and_the_rows_agree_on_every_set(findings: str, tmp_path: P
     }
 
 
-@pytest.mark.parametrize("value", ["yesterday", "12345678901234567890", -5, 0, True, [1], {}, None, 1.5])
-def test_an_odd_time_is_none(lines: Comparison, value: object) -> None:
-    [change] = lines.changes([], one({"FirstTs": value}))
-    assert change.age_days is None
+def test_an_odd_time_is_none(lines: Comparison) -> None:
+    odd = ["yesterday", "12345678901234567890", -5, 0, True, [1], {}, None, 1.5]
+    changes = lines.changes([], [vulnerability(number, FirstTs=value) for number, value in enumerate(odd)])
+    assert [change.age_days for change in changes] == [None] * len(odd)
 
 
 def test_a_missing_engine_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

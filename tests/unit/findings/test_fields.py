@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.findings.fields import ACCOUNT, FIELDS, fields_of
+from airflow_provider_aegis.client.readers import ACCOUNT, FINDINGS, READERS
+from airflow_provider_aegis.findings.fields import FIELDS, fields_of
 from tests.unit.findings.sample import vulnerability
 
 
@@ -87,5 +90,37 @@ def test_urgencies_are_listed_worst_first(fields: object) -> None:
 
 
 def test_an_unknown_set_is_refused_and_those_there_are_named() -> None:
-    with pytest.raises(ConfigurationError, match=re.escape("findings='vulns'") + ".*vulnerabilities, image_vuln"):
+    with pytest.raises(ConfigurationError, match=r"'vulns' is not known.*vulnerabilities, image_vuln"):
         fields_of("vulns")
+
+
+def test_each_set_that_can_be_read_has_its_fields() -> None:
+    assert FIELDS.keys() == FINDINGS.keys()
+
+
+@pytest.mark.parametrize("findings", [name for name, fields in FIELDS.items() if fields.severities])
+def test_the_urgency_is_that_of_the_reader(findings: str) -> None:
+    assert {READERS[read.action].urgency for read in FINDINGS[findings].reads} == {FIELDS[findings].urgency}
+
+
+def models(action: str) -> set[str]:
+    """Return the names of the fields that the official SDK knows in the answers of an operation."""
+    sdk = find_spec("alibabacloud_sas20181203")
+    assert sdk is not None
+    assert sdk.origin is not None
+    file = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", action).lower()
+    source = (Path(sdk.origin).parent / "models" / f"_{file}_response_body.py").read_text()
+    return set(re.findall(r"m\.get\('(\w+)'\)", source))
+
+
+@pytest.mark.skipif(find_spec("alibabacloud_sas20181203") is None, reason="needs the official SDK")
+@pytest.mark.parametrize("findings", FIELDS)
+def test_the_official_sdk_knows_every_field_that_the_reader_does_not_copy_in(findings: str) -> None:
+    reader = READERS[FINDINGS[findings].reads[0].action]
+    known = models(reader.action)
+    if each := reader.for_each:
+        known |= {each.param, *each.copied}
+    fields = FIELDS[findings]
+    one = {fields.name, fields.type, fields.urgency, fields.status, fields.machine, fields.region, fields.cves}
+    several = {*fields.title, *fields.resource, *fields.resource_name, *fields.first_seen, *fields.last_seen}
+    assert ({*one, *several, *fields.identity} - {""}) - known == set()

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_aegis.client.readers import ACCOUNT
 from airflow_provider_aegis.findings.diff import Ages
-from airflow_provider_aegis.findings.fields import ACCOUNT, FIELDS
+from airflow_provider_aegis.findings.fields import FIELDS
 from airflow_provider_aegis.findings.judgement import judge, read_allow_list
 from airflow_provider_aegis.findings.manifest import Manifest, Previous, SkippedAccount
 from airflow_provider_aegis.findings.report import Report, render
@@ -161,7 +162,7 @@ def test_the_verdict(records: list[dict[str, Any]], max_allowed: Any, text: str)
 def test_without_a_comparison_ages_or_skipped_accounts_their_parts_are_left_out() -> None:
     one = report(vulnerability(3))
     text = shown(replace(one, manifest=replace(MANIFEST, skipped_accounts=(), previous=None, request_ids=()))).text
-    for absent in ("Since the export before", "Age | asap", "could not be read", "Overdue", "RequestIds"):
+    for absent in ("Since the export before", "the gap is the median", "could not be read", "Overdue", "RequestIds"):
         assert absent not in text
     assert "Compared with | nothing" in text
 
