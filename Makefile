@@ -27,7 +27,7 @@ endef
 with-airflow-home = home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && AIRFLOW_HOME="$$home" $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-2.11 test lint docs demo ui bench map wire-forms soak lock clean
+.PHONY: help venv venv-2.11 test lint docs demo ui matrix bench map wire-forms soak lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ demo: venv ## Run the example pipeline in a real Airflow against the emulator, i
 
 ui: venv ## Keep that Airflow running, to look at in a browser
 	@$(BIN)/python -m tests.e2e.ui
+
+matrix: venv ## Run the unit tests and examples on Airflow 2.11 to 3.3, each with the packages of its day, in .venv-matrix/
+	@$(BIN)/python -m tests.matrix $(VERSIONS)
 
 bench: venv ## Run the benchmarks
 	@$(call with-airflow-home,$(BIN)/python -m tests.benchmarks)
