@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from airflow.providers.common.compat.sdk import DAG
+from airflow import DAG
 
 from airflow_provider_aegis.operators.once_task import AegisOnceTaskOperator
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,7 +27,7 @@ def _name(one: Field) -> str:
 
 
 def _default(one: Field) -> str:
-    return "" if one.default is None else f" Default: {one.default:g}."
+    return "" if one.default in (None, math.inf) else f" Default: {one.default:g}."
 
 
 def test_the_fields_are_those_of_the_connection() -> None:

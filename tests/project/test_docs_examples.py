@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG
+
+sdk = pytest.importorskip("airflow.sdk", reason="the examples are for Airflow 3")
 
 ROOT = Path(__file__).parents[2]
-# The architecture has a fragment that explains; the files of testing.md are run in test_testing_page.py.
+# The architecture has a fragment that explains; the files of testing.md are run in tests/dag_level.
 OTHERS = {ROOT / "docs" / "architecture.md", ROOT / "docs" / "testing.md"}
 PAGES = [ROOT / "README.md", *sorted(set((ROOT / "docs").glob("*.md")) - OTHERS)]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -25,7 +26,7 @@ EXAMPLES = [
 def test_an_example_runs(page: Path, code: str) -> None:
     names: dict[str, Any] = {}
     exec(compile(re.sub(r"^(with DAG\(.*\)):$", r"\1 as dag:", code, flags=re.MULTILINE), str(page), "exec"), names)
-    dags = [one for one in names.values() if isinstance(one, DAG)]
+    dags = [one for one in names.values() if isinstance(one, sdk.DAG)]
     assert len(dags) == code.count("with DAG(")
     for dag in dags:
         dag.validate()  # type: ignore[no-untyped-call]
@@ -36,3 +37,9 @@ def test_there_are_examples_of_each_class() -> None:
     text = "".join(str(example.values[1]) for example in EXAMPLES)
     for name in ("AegisOnceTaskOperator(", "AegisOnceTaskSensor(", "AegisGetOnceTaskResultOperator(", "AegisHook("):
         assert name in text
+
+
+def test_the_testing_page_shows_the_files_that_are_run() -> None:
+    page = (ROOT / "docs" / "testing.md").read_text()
+    shown = dict(re.findall(r"^`([\w.]+)`:\n\n```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE))
+    assert shown == {path.name: path.read_text() for path in (ROOT / "docs" / "examples").glob("*.py")}
