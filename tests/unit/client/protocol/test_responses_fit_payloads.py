@@ -29,27 +29,35 @@ def encoders() -> dict[str, Callable[[Any], object]]:
         "database": lambda value: database(json.dumps(value)),
         "BaseSerialization": BaseSerialization.serialize,
     }
+    try:
+        from airflow.sdk.serde import deserialize, serialize
+    except ImportError:  # below 3.2
+        from airflow.serialization.serde import deserialize, serialize  # type: ignore[import-not-found, no-redef]
     if AIRFLOW_2:
         from airflow.models.xcom import XCom
-        from airflow.serialization.serde import deserialize, serialize  # type: ignore[import-not-found]
 
         known["XCom"] = lambda value: XCom.serialize_value(value, key="k", task_id="t", dag_id="d", run_id="r")
     else:
-        from airflow.jobs.triggerer_job_runner import TriggerEventEntry, messages
-        from airflow.sdk.execution_time.comms import SetXCom, _RequestFrame
-        from airflow.sdk.serde import deserialize, serialize
+        from airflow.jobs import triggerer_job_runner
+        from airflow.sdk.execution_time import comms
 
-        def set_xcom(value: Any) -> SetXCom:
-            return SetXCom(key="k", value=value, dag_id="d", run_id="r", task_id="t", map_index=-1)
+        def set_xcom(value: Any) -> comms.SetXCom:
+            return comms.SetXCom(key="k", value=value, dag_id="d", run_id="r", task_id="t", map_index=-1)
 
         def changes(value: Any) -> Any:
-            events = [TriggerEventEntry(1, TriggerEvent(value), None)]  # type: ignore[no-untyped-call]
-            return messages.TriggerStateChanges(events=events, finished=[1])
+            entry: Any = getattr(triggerer_job_runner, "TriggerEventEntry", lambda *known: known[:2])  # from 3.3 on
+            events = [entry(1, TriggerEvent(value), None)]  # type: ignore[no-untyped-call]
+            return triggerer_job_runner.messages.TriggerStateChanges(events=events, finished=[1])
+
+        def frame(message: Any) -> object:
+            if hasattr(comms, "_RequestFrame"):
+                return comms._RequestFrame(1, message.model_dump()).as_bytes()
+            return message.model_dump_json().encode()  # 3.0 sends JSON
 
         known |= {
             "XCom": lambda value: set_xcom(serialize(value)).model_dump_json(),
-            "task's frame": lambda value: _RequestFrame(1, set_xcom(serialize(value)).model_dump()).as_bytes(),
-            "triggerer's frame": lambda value: _RequestFrame(1, changes(value).model_dump()).as_bytes(),
+            "task's frame": lambda value: frame(set_xcom(serialize(value))),
+            "triggerer's frame": lambda value: frame(changes(value)),
         }
 
     def there_and_back(value: Any) -> None:
