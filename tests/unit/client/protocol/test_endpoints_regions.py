@@ -29,7 +29,7 @@ def test_a_region_has_its_control_plane(region: str, host: str) -> None:
     assert resolve_endpoint(region=region, host=None) == Endpoint("https", host)
 
 
-@pytest.mark.parametrize("region", REGIONS)
+@pytest.mark.parametrize("region", sorted(REGIONS))
 def test_a_known_region_is_not_doubted(region: str) -> None:
     assert check_region(region)
     assert unknown_region_warning(region) == ""
