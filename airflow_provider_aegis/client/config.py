@@ -28,6 +28,7 @@ class ClientConfig:
     :param max_requests_per_second: the most requests of this process to the account at this endpoint.
     :param max_poll_delay: the most seconds before a read of a scan's status, whatever a task's intervals say.
     :param site: the site whose console shows the account.
+    :param lang: the language of texts in findings, ``en`` or ``zh``.
     :param on_secret: called with every secret that is obtained, before it is used.
     :param on_secret_async: the same on an event loop, which ``on_secret`` may block.
     """
@@ -43,6 +44,7 @@ class ClientConfig:
     max_poll_delay: float = math.inf
     site: Site = "china"
     region: str | None = None
+    lang: str = "en"
     clock: Clock = time
     rng: random.Random = field(default=JITTER, repr=False)
     on_secret: Callable[[str], object] | None = field(default=None, repr=False)

@@ -98,6 +98,11 @@ class Account:
         with self._lock:
             self._tasks.settings = changed(self._tasks.settings, **settings)
 
+    @property
+    def latency(self) -> float:
+        """Seconds before each answer."""
+        return self._tasks.settings.latency
+
     def finish(self, task_id: str, outcome: str = "SUCCESS") -> None:
         """End a task."""
         with self._lock:

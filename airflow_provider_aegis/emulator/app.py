@@ -51,6 +51,8 @@ def _service(account: Account) -> Handler:
     async def serve(request: web.Request) -> web.StreamResponse:
         asked = await _read(request)
         line, fault = account.arrive(asked)
+        if account.latency:
+            await asyncio.sleep(account.latency)
         if fault.delay and not fault.after:
             await asyncio.sleep(fault.delay)
         reply = account.answer(asked, line, fault)

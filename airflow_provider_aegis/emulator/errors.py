@@ -25,6 +25,7 @@ REFUSALS: dict[str, tuple[int, str]] = {
     "InvalidParameter": (400, "A parameter has a value that it cannot have."),
     "NoPermission": (403, "caller has no permission"),
     "Forbidden.RAM": (403, "The caller is not authorized to do this."),
+    "FreeVersionNotPermit": (403, "The edition of this account does not have the feature."),
     "Throttling": (400, "Request was denied due to request throttling."),
     "Throttling.User": (400, "Request was denied due to user flow control."),
     "Throttling.Api": (400, "Request was denied due to api flow control."),

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_aegis.client.readers import READERS
 from airflow_provider_aegis.emulator.errors import EmulatedError
 from airflow_provider_aegis.emulator.payloads import Payload, leaf, management_row, named_machines, result, unfinished
+from airflow_provider_aegis.emulator.readers import answer_of, required_of
 from airflow_provider_aegis.emulator.tasks import TaskStore
 
 Params = Mapping[str, str]
@@ -156,6 +158,7 @@ OPERATIONS: dict[str, Operation] = {
     "ListUnfinishedOnceTask": Operation(_list_unfinished_once_task, ("TaskType",)),
     "CancelOnceTask": Operation(_cancel_once_task, ("TaskId",)),
     "CreateVirusScanOnceTask": Operation(_create_virus_scan_once_task),
+    **{action: Operation(answer_of(reader), required_of(reader)) for action, reader in READERS.items()},
 }
 
 

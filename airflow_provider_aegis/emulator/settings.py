@@ -42,6 +42,28 @@ class Settings:
     :param requests_per_second: ceiling for each action; 0 for none.
     :param denied: actions that the keys have no permission for; ``*`` stands for all of them.
 
+    What it finds (see the module ``readers``):
+
+    :param seed: what all records are drawn from; the same one gives the same records.
+    :param findings: how many records a list has before any scan, 1,000,000 at the most.
+    :param machines: how many machines there are.
+    :param images: how many images there are.
+    :param offline_machines: how many machines do not report: they have no findings, and the inventory says so.
+    :param new_by_scan: how many records a scan that succeeds adds to the lists of what it looks for.
+    :param fixed_by_scan: how many it takes off.
+    :param accounts: members of the organisation besides the administrator.
+    :param denied_accounts: members that cannot be read for want of a permission.
+    :param free_accounts: members that cannot be read because of their edition.
+
+    How lists are given:
+
+    :param latency: seconds before each answer.
+    :param page_limit: records in a page at the most, whatever is asked for.
+    :param appearing: how many records come in front of a list with each page that is read by number.
+    :param vanishing: how many records at the front of a list go with each page that is read by number.
+    :param total_drift: how much larger each page says the total is than the page before.
+    :param page_counts_as_text: whether the total, the size and the number of a page are strings.
+
     What is odd about the service:
 
     :param clock_skew: seconds that its clock is ahead of the real one.
@@ -69,6 +91,24 @@ class Settings:
     collection_period: Seconds = 0.0
     requests_per_second: Int32 = 10
     denied: tuple[str, ...] = ()
+
+    seed: Int32 = 0
+    findings: Annotated[int, Range(0, 1_000_000)] = 25
+    machines: Int32 = 5
+    images: Int32 = 3
+    offline_machines: Int32 = 0
+    new_by_scan: Int32 = 2
+    fixed_by_scan: Int32 = 1
+    accounts: tuple[str, ...] = ()
+    denied_accounts: tuple[str, ...] = ()
+    free_accounts: tuple[str, ...] = ()
+
+    latency: Seconds = 0.0
+    page_limit: Annotated[int, Range(1, 2**31 - 1)] = 100
+    appearing: Int32 = 0
+    vanishing: Int32 = 0
+    total_drift: Int32 = 0
+    page_counts_as_text: bool = False
 
     clock_skew: Skew = 0.0
     task_info: Literal["present", "null", "absent"] = "present"

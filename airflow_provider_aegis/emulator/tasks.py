@@ -83,6 +83,7 @@ class TaskStore:
         self.started: list[str] = []
         self.cancelled: list[str] = []
         self.virus_scans: list[dict[str, str]] = []
+        self.pages_given: dict[str, int] = {}  # of lists that shift while they are read
         self._clock = clock
         self._tasks: dict[str, Task] = {}
         self._client_tokens: set[str] = set()

@@ -20,6 +20,7 @@ from airflow_provider_aegis.client.protocol.operations import Call, call, find_o
 from airflow_provider_aegis.client.protocol.validation import as_text, check_text, optional_text
 from airflow_provider_aegis.compat import AirflowNotFoundException, BaseHook
 from airflow_provider_aegis.hooks.connection import CONN_NAME, CONN_TYPE, HOOK_NAME, parse_connection
+from airflow_provider_aegis.hooks.findings import ReadsFindings
 from airflow_provider_aegis.hooks.masking import amask, mask
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def _optional_id(name: str, value: object) -> str | None:
     return None if value is None else once_task.check_id(name, value)
 
 
-class AegisHook(BaseHook):
+class AegisHook(ReadsFindings, BaseHook):
     """Calls Alibaba Cloud Security Center (Sas 2018-12-03) with the credentials of an Airflow connection.
 
     Every method returns the API's payload unchanged, so the vendor's documentation applies to it. Reads are repeated

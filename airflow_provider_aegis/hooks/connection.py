@@ -106,6 +106,7 @@ def _parse(conn: AirflowConnection, region: str | None) -> ClientConfig:
         max_poll_delay=values["max_poll_delay"],
         site=values["console_site"] or ("international" if plane.host == INTERNATIONAL else endpoint.site),
         region=region,
+        lang=values["lang"],
     )
 
 

@@ -163,6 +163,14 @@ FIELDS: tuple[Field, ...] = (
         schema=_text_schema(section=LIMITS),
     ),
     Field(
+        name="lang",
+        label="Language",
+        description="Language of the texts in findings, as the titles of vulnerabilities. The service's own default is "
+        "zh.",
+        default="en",
+        schema={"type": ["string", "null"], "enum": ["en", "zh"]},
+    ),
+    Field(
         name="console_site",
         label="Console site",
         description="The site on which the account signs in, for the links in Airflow's UI; that of the control plane "

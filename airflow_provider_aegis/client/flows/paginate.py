@@ -71,6 +71,7 @@ class Pages:
     :param page_size: records to ask for in a page; the service may give fewer.
     :param key: fields that tell two records apart; the whole record where there are none.
     :param by_token: ask for the next page with the token of the last one, not with a number.
+    :param paged: whether it comes in pages at all.
     :param texts: paging parameters that the API wants as text.
     :param ahead: pages to ask for at a time.
     :ivar counts: what came of it so far.
@@ -83,20 +84,23 @@ class Pages:
         *,
         key: Sequence[str] = (),
         by_token: bool = False,
+        paged: bool = True,
         texts: Collection[str] = (),
         ahead: int = AHEAD,
     ) -> None:
         self.counts = Counts()
-        self._items, self._by_token, self._texts, self._ahead = items, by_token, texts, ahead
+        self._items, self._by_token, self._paged, self._texts, self._ahead = items, by_token, paged, texts, ahead
         self._mark = partial(_mark_of, tuple(key))
-        self._size: dict[str, Any] = {"PageSize": page_size}
+        self._size: dict[str, Any] = {"PageSize": page_size} if paged else {}
         self._seen = _Seen()
         self._tokens: set[str] = set()
         self._total: float | None = None
         self._moved = False
         self._barren = self._longest = 0
         self._page = 0
-        self._next: list[dict[str, Any]] = [{"UseNextToken": True} if by_token else {"CurrentPage": 1}]
+        self._next: list[dict[str, Any]] = [
+            {} if not paged else {"UseNextToken": True} if by_token else {"CurrentPage": 1}
+        ]
 
     @property
     def params(self) -> list[dict[str, Any]]:
@@ -145,7 +149,7 @@ class Pages:
         count = len(found) if isinstance(found, list) else 0
         token = _said(payload, "NextToken")
         missing = (self._total or 0) - self.counts.records
-        if self._barren >= BARREN_PAGES or (self._barren and missing <= 0):
+        if not self._paged or self._barren >= BARREN_PAGES or (self._barren and missing <= 0):
             return []
         if self._by_token:
             if not isinstance(token, str) or not token or token in self._tokens:
