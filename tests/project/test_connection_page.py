@@ -27,7 +27,13 @@ def _name(one: Field) -> str:
 
 
 def _default(one: Field) -> str:
-    return "" if one.default in (None, math.inf) else f" Default: {one.default:g}."
+    return (
+        ""
+        if one.default in (None, math.inf)
+        else f" Default: `{one.default}`."
+        if isinstance(one.default, str)
+        else f" Default: {one.default:g}."
+    )
 
 
 def test_the_fields_are_those_of_the_connection() -> None:
