@@ -29,7 +29,9 @@ from airflow_provider_aegis.client.protocol.responses import Response
 from airflow_provider_aegis.client.protocol.signing import Credentials
 from tests.fakes import FakeClock
 
-LATENCY_SECONDS = (0.002, 0.01)
+# One way of a request or its answer, and how late a sleeper wakes, on a machine with several processes for each core.
+LATENCY_SECONDS = (0.005, 0.08)
+OVERSLEPT_SECONDS = (0.0, 0.02)
 LONGEST_SECONDS = 900.0
 POLL_INTERVAL = 10.0
 
@@ -40,7 +42,7 @@ class Scenario:
 
     :param quota: requests that the service lets through in any second.
     :param ends: when all tasks are over.
-    :param storm: share of the answers that are refusals all the same, until ``storm_until``.
+    :param storm: share of the answers that are refusals all the same, from ``storm_from`` until ``storm_until``.
     """
 
     processes: int = 16
@@ -48,6 +50,7 @@ class Scenario:
     quota: int | None = None
     ends: float = 60.0
     storm: float = 0.0
+    storm_from: float = 0.0
     storm_until: float = 0.0
     retry_after: float | None = 0.5
 
@@ -76,6 +79,9 @@ SCENARIOS = {
         quota=10, waits=5, ends=20.0, storm=0.5, storm_until=45.0, retry_after=None
     ),
     "storm over many, without a quota": Scenario(ends=20.0, storm=0.5, storm_until=45.0),
+    "short trouble": Scenario(
+        processes=1, waits=18, ends=36.0, storm=0.2, storm_from=30.0, storm_until=36.0, retry_after=0.2
+    ),
     "no trouble": Scenario(processes=1),
 }
 
@@ -141,7 +147,8 @@ class _Play:
                 case Authenticate():
                     reply = keys
                 case Sleep(seconds):
-                    self._at(self.clock.now + seconds, self._step, wait, keys, None)
+                    late = self.rng.uniform(*OVERSLEPT_SECONDS)
+                    self._at(self.clock.now + seconds + late, self._step, wait, keys, None)
                     return
                 case Send():
                     self._at(self.clock.now + self.rng.uniform(*LATENCY_SECONDS), self._arrive, wait, keys)
@@ -155,7 +162,7 @@ class _Play:
 
     def _answer(self) -> Response:
         now, scenario = self.clock.now, self.scenario
-        if now < scenario.storm_until and self.rng.random() < scenario.storm:
+        if scenario.storm_from <= now < scenario.storm_until and self.rng.random() < scenario.storm:
             return _refusal(scenario.retry_after)
         if scenario.quota:
             while self.lately and now - self.lately[0] >= 1:

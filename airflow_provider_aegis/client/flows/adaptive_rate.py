@@ -2,22 +2,22 @@
 
 Theory of operation. The service lets an account make so many requests a second, and refuses what comes beyond. Many
 processes poll for one account, none knows how many there are, and each is refused just now and then: a process that
-has its share of a busy quota makes a request every two seconds, and may be refused three times in a minute. So little
-is learnt from each refusal that rates which move with every answer wander apart. Here they do not wander:
+has its share of a busy quota makes a request every two seconds, and may be refused twice in a minute.
 
-- **Steps.** The rate is a power of two (4, 2, 1, 1/2, 1/4 a second), or the ceiling. Processes at the same step send at
-  the same interval, so whoever found a free moment in the service's second finds it free again the next time; a
-  refused poll looks for another moment, at random within one interval. A quota that is nearly used up is so shared
-  almost without refusals.
-- **One step down** needs evidence: two refusals among a few answers. One is enough in the first answers after a step
-  up, and for a process whose callers are served quickly; a process whose callers wait for long needs up to five.
-- **One step up** needs a run of answers without a refusal, each of which counts for more the longer callers wait (its
-  fourth power: 190 answers at 30 s, 25 at 50 s, 2 at 100 s). So the process that is late moves first, the one that is
-  early yields first, and all see their tasks about as late, whatever step they began with.
-- **Slow start.** Until its first refusal, and after two minutes without one, a process needs eight answers in a row.
-- **Storms.** If a third of the answers are refusals, and go on to be although the rate has fallen, it is not our rate
-  that brings them about. As soon as answers come in a row again, the rate is what empties the line in some seconds, on
-  trial like any step up. (In a quota that is shared as above such a third is not seen for long enough.)
+- **Up and down.** An answer raises the rate by a small share, a refusal lowers it by a large one. Where they balance,
+  the share of refusals is about the ratio of the two, UP / DOWN, however large the quota is and however many processes
+  share it. Some refusals are the price of knowing the limit: fewer would leave a part of the quota unused.
+- **Fair shares.** The urge is how long the last caller in the line waits, compared with a fair wait. A step up is
+  multiplied by its third power, a step down divided by its second. So a process whose callers wait for long gains on
+  one whose callers are served soon, until all wait for about as long. The urge is bounded, and with it the share of
+  refusals where the quota is too small for any fair wait.
+- **Calm.** The longer ago the last refusal was, the larger is a step up: when other processes are done, those that are
+  left rise within seconds.
+- **Slow start.** Until its first refusal a process rises fast, and the first refusal halves its rate.
+- **Floor.** The rate never falls below a few requests in ten seconds: a slower process would notice too late that
+  the trouble is over.
+- **Storms.** If two fifths of the answers are refusals, it is not our rate that brings them about. As soon as answers
+  come in a row again, the rate is what empties the line in some seconds.
 
 ``tests/benchmarks/fleet_simulation.py`` plays this with many processes, and ``fleet.py`` beside it measures real ones;
 the constants are the outcome.
@@ -27,20 +27,19 @@ from __future__ import annotations
 
 import math
 
-# Requests a second: at the start (or this share of the ceiling), and at the least.
-START_RATE, START_SHARE, LOWEST_RATE = 1.0, 0.2, 0.25
-# A refusal counts 1, an answer takes this much off; at the limit, times the urge, the rate goes one step down.
-REFUSALS, OFF_FOR_AN_ANSWER = 1.8, 0.15
+# Requests a second: at the start (or this share of the ceiling), at the least, and where there is no ceiling, what a
+# first step down begins with.
+START_RATE, START_SHARE, LOWEST_RATE, HIGHEST_RATE = 0.6, 0.12, 0.4, 1024.0
+# The shares by which an answer raises the rate and a refusal lowers it.
+UP, DOWN, MOST_DOWN = 0.007, 0.14, 0.3
 # The urge is how long callers wait, as a share of this, within bounds.
-FAIR_WAIT_SECONDS, LEAST_URGE, MOST_URGE, URGE_POWER = 40.0, 0.5, 2.5, 4
-# Answers without a refusal that are needed for a step up (each times the urge to its power), and in slow start; and
-# during how many one refusal takes it back.
-RUN, SLOW_START_RUN, ON_TRIAL = 60.0, 8, 6
-SLOW_START_AFTER_SECONDS = 120.0
+FAIR_WAIT_SECONDS, LEAST_URGE, MOST_URGE = 35.0, 0.4, 1.5
+# After so long without a refusal steps up begin to grow.
+CALM_SECONDS = 10.0
+# The same shares until the first refusal, and with it.
+SLOW_START_UP, SLOW_START_DOWN = 0.07, 0.5
 # A storm: this share of refusals, where each of the last answers counts for so much; it is over after so many in a row.
-STORM_SHARE, EACH_ANSWER, STORM_OVER_RUN, EMPTY_LINE_SECONDS = 0.35, 0.1, 4, 8.0
-# Without a ceiling, a first step down has to begin somewhere.
-HIGHEST_STEP = 1024.0
+STORM_SHARE, EACH_ANSWER, STORM_OVER_RUN, EMPTY_LINE_SECONDS = 0.4, 0.1, 3, 6.0
 
 
 class AdaptiveRate:
@@ -52,17 +51,16 @@ class AdaptiveRate:
 
     def __init__(self, ceiling: float, now: float) -> None:
         self.ceiling = ceiling
-        start = max(START_RATE, ceiling * START_SHARE)
-        self._step = 2.0 ** math.floor(math.log2(start)) if start < HIGHEST_STEP else math.inf
-        self._evidence = self._run = self._refused_share = 0.0
-        self._in_a_row = self._on_trial = 0
+        self._learnt = max(START_RATE, ceiling * START_SHARE)
+        self._refused_share = 0.0
+        self._in_a_row = 0
         self._slow_start, self._storm = True, False
         self._refused_at = now
 
     @property
     def rate(self) -> float:
         """Requests a second."""
-        return min(self._step, self.ceiling)
+        return min(self._learnt, self.ceiling)
 
     def refused(self, now: float, *, wait: float) -> None:
         """Take note that the service refused a request for its quota.
@@ -70,13 +68,11 @@ class AdaptiveRate:
         :param wait: seconds that the last caller in the line will have waited when its turn comes.
         """
         self._refused_share += EACH_ANSWER * (1 - self._refused_share)
-        self._evidence += 1
-        if self._evidence >= (1 if self._on_trial else REFUSALS * _urge(wait)):
-            self._step = self._step_below()
-            self._evidence = self._on_trial = 0
-        self._run = self._in_a_row = 0
-        self._slow_start, self._refused_at = False, now
-        self._storm = self._refused_share > STORM_SHARE
+        self._storm = self._storm or self._refused_share > STORM_SHARE
+        down = SLOW_START_DOWN if self._slow_start else min(MOST_DOWN, DOWN / _urge(wait) ** 2)
+        rate = min(self.rate, HIGHEST_RATE)
+        self._learnt = max(min(rate, LOWEST_RATE), rate * (1 - down))
+        self._slow_start, self._in_a_row, self._refused_at = False, 0, now
 
     def answered(self, now: float, *, wait: float, waiting: int) -> None:
         """Take note of an answer that was no such refusal.
@@ -85,25 +81,18 @@ class AdaptiveRate:
         :param waiting: how many callers are in the line.
         """
         self._refused_share -= EACH_ANSWER * self._refused_share
-        self._evidence = max(0.0, self._evidence - OFF_FOR_AN_ANSWER)
-        self._on_trial = max(0, self._on_trial - 1)
         self._in_a_row += 1
-        self._run += _urge(wait) ** URGE_POWER
-        self._slow_start = self._slow_start or now - self._refused_at > SLOW_START_AFTER_SECONDS
-        step = self._step
-        if self._storm and self._in_a_row * max(1.0, _urge(wait)) >= STORM_OVER_RUN:
+        if self._slow_start:
+            up = SLOW_START_UP
+        else:
+            calm = max(1.0, (now - self._refused_at) / CALM_SECONDS)
+            up = min(1.0, UP * calm * _urge(wait) ** 3)
+        rate = self._learnt * (1 + up)
+        if self._storm and self._in_a_row >= STORM_OVER_RUN:
             self._storm = False
-            step = max(step, 2.0 ** math.ceil(math.log2((waiting + 1) / EMPTY_LINE_SECONDS)))
-        elif self._run >= RUN or (self._slow_start and self._in_a_row >= SLOW_START_RUN):
-            step *= 2
-        if step > self._step:
-            self._step = step if step < self.ceiling else math.inf
-            self._run = self._in_a_row = 0
-            self._on_trial = ON_TRIAL
-
-    def _step_below(self) -> float:
-        rate = min(self.rate, HIGHEST_STEP)
-        return max(min(rate, LOWEST_RATE), 2.0 ** (math.ceil(math.log2(rate)) - 1))
+            rate = max(rate, (waiting + 1) / EMPTY_LINE_SECONDS)
+        # Whoever has reached the ceiling goes at a higher one as soon as there is one.
+        self._learnt = rate if rate < self.ceiling else math.inf
 
 
 def _urge(wait: float) -> float:

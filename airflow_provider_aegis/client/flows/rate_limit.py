@@ -17,8 +17,8 @@ first delays the others by just its own request, and a rate that rises is used a
 A turn's place is counted from the last request, not reserved ahead: a call that sleeps on when its moment has come (its
 thread is busy, or was interrupted by the signal handler that asks now) holds up those behind it by one request, and
 goes as soon as it wakes. A refused call keeps its turn, and its request is not counted. A pause that the service asked
-for holds for all other calls; for polls it ends at random within one interval, so that not all processes come back at
-once.
+for holds for all other calls; for polls it ends at random within half an interval, so that not all processes come back
+at once.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ LONGEST_NAP_SECONDS = 1.0
 # A connection that was not used for so long does not hold others of its account down.
 CEILING_SECONDS = 600.0
 MOST_LIMITERS = 256
+# After a pause polls go on at random within this share of their interval.
+SPREAD = 0.5
 
 
 class Priority(IntEnum):
@@ -150,7 +152,8 @@ class RateLimiter:
             self._taken = min(self._taken, now - gap)
             self._asked_until = max(self._asked_until, now + wait)
             self._asked_of[action] = now + wait
-            self._polls_paused_until = max(self._polls_paused_until, self._asked_until + self._rng.random() * gap)
+            spread = self._rng.random() * SPREAD * gap
+            self._polls_paused_until = max(self._polls_paused_until, self._asked_until + spread)
 
     def answered(self) -> None:
         """Take note of an answer that was no such refusal."""

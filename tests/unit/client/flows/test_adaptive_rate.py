@@ -1,22 +1,26 @@
-"""How a process learns its rate of polls: in steps, the later its callers are served the more so."""
+"""How a process learns its rate of polls: answers raise it and refusals lower it, depending on how long callers wait."""
 
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 
 from airflow_provider_aegis.client.flows.adaptive_rate import (
+    CALM_SECONDS,
+    DOWN,
     EMPTY_LINE_SECONDS,
+    FAIR_WAIT_SECONDS,
     LOWEST_RATE,
-    ON_TRIAL,
-    SLOW_START_AFTER_SECONDS,
-    SLOW_START_RUN,
+    SLOW_START_DOWN,
     START_RATE,
+    STORM_OVER_RUN,
+    UP,
     AdaptiveRate,
 )
 
-EARLY, FAIR, LATE = 5.0, 50.0, 120.0
+EARLY, FAIR, LATE = 5.0, FAIR_WAIT_SECONDS, 120.0
 
 
 class Process:
@@ -32,124 +36,125 @@ class Process:
     def rate(self) -> float:
         return self.adaptive.rate
 
-    def answered(self, times: int = 1) -> None:
+    def answered(self, times: int = 1) -> float:
+        """Return how many times as high the rate is afterwards."""
+        before = self.rate
         for _ in range(times):
             self.adaptive.answered(self.now, wait=self.wait, waiting=self.waiting)
+        return self.rate / before
 
-    def refused(self, times: int = 1) -> None:
+    def refused(self, times: int = 1) -> float:
+        before = self.rate
         for _ in range(times):
             self.adaptive.refused(self.now, wait=self.wait)
+        return self.rate / before
 
-    def answers_until_it_rises(self) -> int:
-        before, count = self.rate, 0
-        while self.rate == before:
-            self.answered()
-            count += 1
-        return count
 
-    def refusals_until_it_falls(self) -> int:
-        before, count = self.rate, 0
-        while self.rate == before:
-            self.refused()
-            count += 1
-        return count
+def settled(wait: float = FAIR) -> Process:
+    """Return a process that is past its slow start, at some requests a second."""
+    process = Process(ceiling=100, wait=wait)
+    process.refused()
+    return process
 
 
 @pytest.mark.parametrize(
-    ("ceiling", "rate"), [(5.0, START_RATE), (0.5, 0.5), (100.0, 16.0), (math.inf, math.inf), (1e6, 1e6)]
+    ("ceiling", "rate"), [(5.0, START_RATE), (0.5, 0.5), (100.0, 12.0), (math.inf, math.inf), (1e6, 1.2e5)]
 )
 def test_it_begins_with_a_share_of_its_ceiling(ceiling: float, rate: float) -> None:
     assert Process(ceiling).rate == rate
 
 
-def test_until_its_first_refusal_it_doubles_with_every_few_answers_up_to_its_ceiling() -> None:
+def test_until_its_first_refusal_it_rises_to_its_ceiling_within_some_dozen_answers() -> None:
     process = Process(wait=EARLY)
-    rates = []
-    for _ in range(6):
-        process.answered(SLOW_START_RUN)
-        rates.append(process.rate)
-    assert rates == [2, 4, 5, 5, 5, 5]
-
-
-def test_after_minutes_without_a_refusal_it_does_so_again() -> None:
-    process = Process(wait=EARLY)
-    process.refused(3)
-    process.now = SLOW_START_AFTER_SECONDS / 2
-    process.answered(2 * SLOW_START_RUN)
-    slow = process.rate
-    process.now = SLOW_START_AFTER_SECONDS + 1
-    process.answered(SLOW_START_RUN)
-    assert slow < process.rate
-
-
-def test_every_rate_that_is_learnt_is_a_power_of_two_so_that_processes_keep_the_same_interval() -> None:
-    process = Process(ceiling=5)
-    process.answered(100)
+    process.answered(32)
     assert process.rate == 5
-    rates = []
-    for _ in range(6):
-        process.refusals_until_it_falls()
-        rates.append(process.rate)
-        if process.rate == LOWEST_RATE:
-            break
-    assert rates == [4, 2, 1, 0.5, 0.25]
+    assert process.refused() == SLOW_START_DOWN
+
+
+def test_an_answer_raises_it_a_little_and_a_refusal_lowers_it_a_lot() -> None:
+    process = settled()
+    assert process.answered() == pytest.approx(1 + UP)
+    assert process.refused() == pytest.approx(1 - DOWN)
+
+
+@pytest.mark.parametrize("quota", [3.0, 12.0, 40.0])
+def test_where_up_and_down_balance_some_are_refused_whatever_the_quota_is(quota: float) -> None:
+    """Refused by chance, the more so the further its rate is above the quota."""
+    rng = random.Random(1)
+    process = settled()
+    refused = 0
+    for number in range(6000):
+        process.now += 1 / process.rate
+        if rng.random() < max(0.0, 1 - quota / process.rate):
+            process.refused()
+            refused += number >= 1000
+        else:
+            process.answered()
+    assert refused / 5000 == pytest.approx(UP / DOWN, rel=0.3)
+    assert process.rate == pytest.approx(quota, rel=0.5)
+
+
+def test_a_process_whose_callers_wait_for_longer_moves_up_faster_and_down_slower() -> None:
+    ups = [settled(wait).answered() - 1 for wait in (EARLY, FAIR, LATE)]
+    downs = [1 - settled(wait).refused() for wait in (EARLY, FAIR, LATE)]
+    assert ups[0] < ups[1] / 10
+    assert ups[1] < ups[2] / 3
+    assert downs[0] > 3 * downs[1] > 6 * downs[2]
+
+
+def test_the_longer_ago_the_last_refusal_was_the_faster_it_rises() -> None:
+    process = settled()
+    process.now = CALM_SECONDS
+    assert process.answered() == pytest.approx(1 + UP)
+    process.now = 10 * CALM_SECONDS
+    assert process.answered() == pytest.approx(1 + 10 * UP)
 
 
 @pytest.mark.parametrize(("ceiling", "lowest"), [(5.0, LOWEST_RATE), (0.1, 0.1), (math.inf, LOWEST_RATE)])
 def test_it_never_falls_below_a_crawl(ceiling: float, lowest: float) -> None:
     process = Process(ceiling)
-    process.refused(200)
-    assert process.rate == lowest
-
-
-def test_a_refusal_among_many_answers_changes_nothing() -> None:
-    process = Process()
-    process.refusals_until_it_falls()
-    before = process.rate
-    for _ in range(20):
-        process.refused()
-        process.answered(10)
-    assert process.rate == before
-
-
-def test_a_step_up_is_taken_back_by_one_refusal_while_it_is_on_trial_and_not_afterwards() -> None:
-    process = Process()
-    process.refusals_until_it_falls()
-    before = process.rate
-    process.answers_until_it_rises()
-    assert process.refusals_until_it_falls() == 1
-    assert process.rate == before
-    process.answers_until_it_rises()
-    process.answered(ON_TRIAL)
-    assert process.refusals_until_it_falls() > 1
-
-
-def test_a_process_whose_callers_wait_for_longer_moves_up_sooner_and_down_later() -> None:
-    ups, downs = [], []
-    for wait in (EARLY, FAIR, LATE):
-        process = Process(wait=wait)
-        downs.append(process.refusals_until_it_falls())
-        ups.append(process.answers_until_it_rises())
-    assert ups == sorted(ups, reverse=True)
-    assert ups[0] > 10 * ups[1] > 50 * ups[2]
-    assert downs == sorted(downs)
-    assert downs[0] < downs[2]
+    process.refused(500)
+    assert process.rate == pytest.approx(lowest)
 
 
 def test_after_a_storm_it_polls_at_once_what_waits() -> None:
     process = Process(wait=FAIR, waiting=25)
-    for _ in range(20):
+    for _ in range(40):
         process.refused()
         process.answered()
     assert process.rate < 1
-    process.answered(3)
+    process.answered(STORM_OVER_RUN - 1)
     assert process.rate >= 25 / EMPTY_LINE_SECONDS
-    assert process.refusals_until_it_falls() == 1, "it is on trial"
 
 
-def test_a_ceiling_that_is_raised_is_used_at_once_by_a_process_that_was_not_refused() -> None:
+def test_refusals_that_are_no_storm_leave_no_such_leap_behind() -> None:
+    process = Process(wait=FAIR, waiting=25)
+    for _ in range(40):
+        process.refused()
+        process.answered(4)
+    assert process.answered(STORM_OVER_RUN) < 1.1
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_after_a_short_trouble_each_of_some_polls_is_served_soon(seed: int) -> None:
+    """A fifth is refused for 6 s while 18 callers wait."""
+    rng = random.Random(seed)
+    process = Process(waiting=18)
+    process.answered(50)
+    while process.now < 6:
+        process.wait = 18 / process.rate
+        process.refused() if rng.random() < 0.2 else process.answered()
+        process.now += 1 / process.rate
+    began = process.now
+    for _ in range(18):
+        process.answered()
+        process.now += 1 / process.rate
+    assert process.now - began < 20
+
+
+def test_a_ceiling_that_is_raised_is_used_at_once_by_a_process_that_has_reached_it() -> None:
     process = Process(ceiling=2, wait=EARLY)
-    process.answered(SLOW_START_RUN)
+    process.answered(50)
     assert process.rate == 2
     process.adaptive.ceiling = 8
     assert process.rate == 8

@@ -29,6 +29,11 @@ def test_what_ended_in_a_storm_is_seen_within_two_polls_after_it(name: str, seed
     assert ours(name, seed).last <= scenario.storm_until - scenario.ends + 2 * POLL_INTERVAL
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_after_a_few_refusals_a_single_process_serves_all_its_waits_within_two_polls(seed: int) -> None:
+    assert ours("short trouble", seed).last <= 2 * POLL_INTERVAL
+
+
 def test_without_trouble_an_end_is_seen_within_a_poll() -> None:
     result = ours("no trouble", seed=1)
     assert result.refused == 0
