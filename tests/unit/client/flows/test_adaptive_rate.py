@@ -1,4 +1,4 @@
-"""How a process learns its rate of polls: answers raise it and refusals lower it, depending on how long callers wait."""
+"""How a process learns its rate of polls: answers raise it, refusals lower it, more or less as callers wait."""
 
 from __future__ import annotations
 
