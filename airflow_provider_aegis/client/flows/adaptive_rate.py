@@ -29,9 +29,9 @@ import math
 
 # Requests a second: at the start (or this share of the ceiling), at the least, and where there is no ceiling, what a
 # first step down begins with.
-START_RATE, START_SHARE, LOWEST_RATE, HIGHEST_RATE = 0.6, 0.12, 0.4, 1024.0
+START_RATE, START_SHARE, LOWEST_RATE, HIGHEST_RATE = 0.6, 0.12, 0.36, 1024.0
 # The shares by which an answer raises the rate and a refusal lowers it.
-UP, DOWN, MOST_DOWN = 0.007, 0.14, 0.3
+UP, DOWN, MOST_DOWN = 0.006, 0.14, 0.3
 # The urge is how long callers wait, as a share of this, within bounds.
 FAIR_WAIT_SECONDS, LEAST_URGE, MOST_URGE = 35.0, 0.4, 1.5
 # After so long without a refusal steps up begin to grow.
@@ -68,7 +68,7 @@ class AdaptiveRate:
         :param wait: seconds that the last caller in the line will have waited when its turn comes.
         """
         self._refused_share += EACH_ANSWER * (1 - self._refused_share)
-        self._storm = self._storm or self._refused_share > STORM_SHARE
+        self._storm = self._refused_share > STORM_SHARE
         down = SLOW_START_DOWN if self._slow_start else min(MOST_DOWN, DOWN / _urge(wait) ** 2)
         rate = min(self.rate, HIGHEST_RATE)
         self._learnt = max(min(rate, LOWEST_RATE), rate * (1 - down))

@@ -99,7 +99,7 @@ def test_a_process_whose_callers_wait_for_longer_moves_up_faster_and_down_slower
     downs = [1 - settled(wait).refused() for wait in (EARLY, FAIR, LATE)]
     assert ups[0] < ups[1] / 10
     assert ups[1] < ups[2] / 3
-    assert downs[0] > 3 * downs[1] > 6 * downs[2]
+    assert downs[0] > 2 * downs[1] > 4 * downs[2]
 
 
 def test_the_longer_ago_the_last_refusal_was_the_faster_it_rises() -> None:
@@ -137,14 +137,14 @@ def test_refusals_that_are_no_storm_leave_no_such_leap_behind() -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_after_a_short_trouble_each_of_some_polls_is_served_soon(seed: int) -> None:
-    """A fifth is refused for 6 s while 18 callers wait."""
+    """A fifth is refused for 6 s while 18 callers poll every 10 s."""
     rng = random.Random(seed)
     process = Process(waiting=18)
     process.answered(50)
     while process.now < 6:
         process.wait = 18 / process.rate
         process.refused() if rng.random() < 0.2 else process.answered()
-        process.now += 1 / process.rate
+        process.now += max(1 / process.rate, 10 / 18)
     began = process.now
     for _ in range(18):
         process.answered()

@@ -160,10 +160,11 @@ def test_a_refused_request_is_not_counted_and_its_turn_stays_the_first() -> None
 def test_the_line_moves_as_fast_as_the_rate_is_now() -> None:
     limiter, _ = make(ceiling=5)
     last = line_up(limiter, 20, POLL)[-1]
-    slow = limiter.reserve(last)
+    slow, rate = limiter.reserve(last), limiter.rate
     for _ in range(8):
         limiter.answered()
-    assert limiter.reserve(last) == pytest.approx(slow / 2)
+    assert limiter.rate > 1.5 * rate
+    assert limiter.reserve(last) == pytest.approx(slow * rate / limiter.rate)
     assert limiter.nap(slow) == LONGEST_NAP_SECONDS, "a call that slept for longer would not notice"
 
 
