@@ -16,7 +16,7 @@ has its share of a busy quota makes a request every two seconds, and may be refu
 - **Slow start.** Until its first refusal a process rises fast, and the first refusal halves its rate.
 - **Floor.** The rate never falls below a few requests in ten seconds: a slower process would notice too late that
   the trouble is over.
-- **Storms.** If two fifths of the answers are refusals, it is not our rate that brings them about. As soon as answers
+- **Storms.** If more than a third of the answers are refusals, it is not our rate that brings them about. As soon as answers
   come in a row again, the rate is what empties the line in some seconds.
 
 ``tests/benchmarks/fleet_simulation.py`` plays this with many processes, and ``fleet.py`` beside it measures real ones;
@@ -31,15 +31,15 @@ import math
 # first step down begins with.
 START_RATE, START_SHARE, LOWEST_RATE, HIGHEST_RATE = 0.6, 0.12, 0.36, 1024.0
 # The shares by which an answer raises the rate and a refusal lowers it.
-UP, DOWN, MOST_DOWN = 0.006, 0.14, 0.3
+UP, DOWN, MOST_DOWN = 0.006, 0.12, 0.25
 # The urge is how long callers wait, as a share of this, within bounds.
-FAIR_WAIT_SECONDS, LEAST_URGE, MOST_URGE = 35.0, 0.4, 1.5
+FAIR_WAIT_SECONDS, LEAST_URGE, MOST_URGE = 35.0, 0.6, 1.8
 # After so long without a refusal steps up begin to grow.
 CALM_SECONDS = 10.0
 # The same shares until the first refusal, and with it.
 SLOW_START_UP, SLOW_START_DOWN = 0.07, 0.5
 # A storm: this share of refusals, where each of the last answers counts for so much; it is over after so many in a row.
-STORM_SHARE, EACH_ANSWER, STORM_OVER_RUN, EMPTY_LINE_SECONDS = 0.4, 0.1, 3, 6.0
+STORM_SHARE, EACH_ANSWER, STORM_OVER_RUN, EMPTY_LINE_SECONDS = 0.37, 0.1, 3, 8.0
 
 
 class AdaptiveRate:
