@@ -7,7 +7,7 @@ In an operator a retry may answer them with a new scan. A sensor cannot change t
 from __future__ import annotations
 
 from airflow_provider_aegis.client.flows.wait import Ending, Outcome
-from airflow_provider_aegis.client.jobs.once_task import OnceTaskResult
+from airflow_provider_aegis.client.jobs.once_task import OnceTaskResult, Phase
 from airflow_provider_aegis.compat import AirflowException
 
 
@@ -72,7 +72,10 @@ def read_event(event: object) -> Ending:
     :raises MalformedEventError: if it is missing or is anything else; a task never turns green for that.
     """
     try:
-        return Ending.from_dict(event)
+        ending = Ending.from_dict(event)
+        if ending.outcome is Outcome.SUCCESS and OnceTaskResult(ending.payload).phase is not Phase.SUCCESS:
+            raise ValueError("the outcome is success, and the payload does not say so")
+        return ending
     except ValueError as error:
         raise MalformedEventError(
             f"The trigger's event cannot be read, so the scan's end is not known: {error}"

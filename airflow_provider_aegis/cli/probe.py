@@ -17,7 +17,7 @@ from airflow_provider_aegis.client.errors import (
     SecurityCenterError,
 )
 from airflow_provider_aegis.client.flows.exchange import exchange, seen_offsets
-from airflow_provider_aegis.client.jobs.once_task import get_last_once_task_info, get_once_task_result_info
+from airflow_provider_aegis.client.jobs.once_task import OnceTaskRef
 from airflow_provider_aegis.client.protocol.endpoints import unknown_region_warning
 from airflow_provider_aegis.client.protocol.operations import Call, Operation, call
 from airflow_provider_aegis.hooks.aegis import AegisHook
@@ -36,8 +36,8 @@ NO_MACHINE = "00000000-0000-0000-0000-000000000000"
 PROBES: dict[str, Call] = {
     one.operation.name: one
     for one in (
-        get_last_once_task_info(once_task_type=SCAN_TYPE),
-        get_once_task_result_info(once_task_id=NO_TASK, once_task_type=SCAN_TYPE),
+        OnceTaskRef(once_task_type=SCAN_TYPE).read_last(),
+        OnceTaskRef(once_task_id=NO_TASK, once_task_type=SCAN_TYPE).read(),
         call("DescribeOnceTask", TaskType=SCAN_TYPE, TaskId=NO_TASK, CurrentPage=1, PageSize=10),
         call("ListUnfinishedOnceTask", TaskType=SCAN_TYPE, Target=NO_MACHINE),
     )

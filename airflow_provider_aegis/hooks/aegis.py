@@ -129,11 +129,10 @@ class AegisHook(ReadsFindings, BaseHook):
         :return: ``TaskInfo.Status``, ``FinishCount``, ``TotalCount``, ``CollectTime``;
             :class:`~airflow_provider_aegis.client.jobs.once_task.OnceTaskResult` reads them.
         """
-        return self._exchange(
-            once_task.get_once_task_result_info(
-                once_task_id=once_task_id, once_task_type=once_task_type, once_task_name=once_task_name
-            )
+        ref = once_task.OnceTaskRef(
+            once_task_type=once_task_type, once_task_name=once_task_name, once_task_id=once_task_id
         )
+        return self._exchange(ref.read())
 
     def get_last_once_task_info(
         self, *, once_task_type: str, once_task_name: str | None = None, source: str | None = None
@@ -142,11 +141,8 @@ class AegisHook(ReadsFindings, BaseHook):
 
         :param source: only tasks of this source.
         """
-        return self._exchange(
-            once_task.get_last_once_task_info(
-                once_task_type=once_task_type, once_task_name=once_task_name, source=source
-            )
-        )
+        ref = once_task.OnceTaskRef(once_task_type=once_task_type, once_task_name=once_task_name)
+        return self._exchange(ref.read_last(source))
 
     def describe_once_task(
         self,
@@ -231,7 +227,7 @@ class AegisHook(ReadsFindings, BaseHook):
         try:
             config = self.config
             warning = unknown_region_warning(config.region)
-            asked = once_task.get_last_once_task_info(once_task_type="ASSETS_COLLECTION")
+            asked = once_task.OnceTaskRef(once_task_type="ASSETS_COLLECTION").read_last()
             self.run_flow(exchange(config, asked, deadline=config.clock.monotonic() + TEST_SECONDS))
             key = self.run_flow(authenticate()).access_key_id
         except (ConfigurationError, SecurityCenterError) as error:

@@ -9,12 +9,17 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aegis.client.errors import ConflictError, SecurityCenterError, from_dict
-from airflow_provider_aegis.client.flows.exchange import exchange
+from airflow_provider_aegis.client.errors import ConflictError, from_dict
 from airflow_provider_aegis.client.flows.poll_interval import PollInterval
+from airflow_provider_aegis.client.flows.rate_limit import Priority
 from airflow_provider_aegis.client.flows.submit import await_vacancy
-from airflow_provider_aegis.client.flows.wait import DEFAULT_UNKNOWN_GRACE, Ending, Outcome, Watcher, watch
-from airflow_provider_aegis.client.jobs.once_task import generate_once_task, get_once_task_result_info
+from airflow_provider_aegis.client.flows.wait import Ending, Outcome, Poller, wait
+from airflow_provider_aegis.client.jobs.once_task import (
+    DEFAULT_UNKNOWN_GRACE,
+    OnceTaskJudge,
+    OnceTaskRef,
+    generate_once_task,
+)
 from airflow_provider_aegis.client.protocol.operations import Call
 from airflow_provider_aegis.client.protocol.validation import as_seconds
 from airflow_provider_aegis.compat import AirflowTaskTimeout, BaseOperator, conf
@@ -247,21 +252,16 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
 
     def _await_end(self, context: Context, submission: Submission, deadline: float) -> Ending:
         """Return how the scan ended, or defer."""
-        config, read = self.hook.config, self._read(submission.once_task_id)
-        until, watcher = self._monotonic(deadline), Watcher(self.unknown_task_grace)
+        config, read = self.hook.config, self._ref(submission.once_task_id).read()
+        until, judge = self._monotonic(deadline), OnceTaskJudge(self.unknown_task_grace)
         if not self.deferrable:
-            pace = PollInterval(self.poll_interval, self.max_poll_interval)
-            return self.hook.run_flow(watch(config, read, pace=pace, deadline=until, watcher=watcher))
-        try:
-            payload = self.hook.run_flow(exchange(config, read, deadline=until))
-        except SecurityCenterError as error:
-            if not error.transient:
-                raise
-            self.log.warning("The first read failed; the triggerer asks on. %s", error)
-        else:
-            self.show_request(context, payload=payload)
-            if outcome := watcher.judge(payload, time.time()):
-                return Ending(outcome, payload)
+            interval = PollInterval(self.poll_interval, self.max_poll_interval)
+            return self.hook.run_flow(wait(config, read, judge=judge, poll_interval=interval, deadline=until))
+        poller = Poller(read=read, judge=judge, now=time.time, began=time.time())
+        ending = self.hook.run_flow(poller.poll(config, deadline=until, priority=Priority.CALL))
+        self.show_request(context, payload=poller.payload)
+        if ending:
+            return ending
         self._leave_if_ended()
         self.defer(trigger=self._trigger(submission, deadline), method_name="execute_complete")
         raise AssertionError("defer() does not return")
@@ -292,9 +292,9 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
             once_task_type=self.once_task_type, once_task_name=self.once_task_name, param=self.param, source=self.source
         )
 
-    def _read(self, once_task_id: str) -> Call:
-        return get_once_task_result_info(
-            once_task_id=once_task_id, once_task_type=self.once_task_type, once_task_name=self.once_task_name
+    def _ref(self, once_task_id: str) -> OnceTaskRef:
+        return OnceTaskRef(
+            once_task_type=self.once_task_type, once_task_name=self.once_task_name, once_task_id=once_task_id
         )
 
     def _trigger(self, submission: Submission, deadline: float) -> AegisOnceTaskTrigger:

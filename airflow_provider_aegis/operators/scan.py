@@ -30,11 +30,10 @@ from airflow_provider_aegis.client.flows.find_submitted import (
     find_running,
     find_submitted,
     new_source,
-    read_of,
+    ref_of,
 )
 from airflow_provider_aegis.client.flows.submit import cancel_submitted, snapshot, submit
-from airflow_provider_aegis.client.flows.wait import DEFAULT_UNKNOWN_GRACE
-from airflow_provider_aegis.client.jobs.once_task import OnceTaskResult, Phase, cancel_once_task
+from airflow_provider_aegis.client.jobs.once_task import DEFAULT_UNKNOWN_GRACE, OnceTaskResult, Phase, cancel_once_task
 from airflow_provider_aegis.client.protocol.operations import Call
 from airflow_provider_aegis.exceptions import TaskKilledError
 from airflow_provider_aegis.hooks.aegis import AegisHook
@@ -192,7 +191,7 @@ class Scan:
     def _is_of_use(self, stored: Submission, until: float) -> bool:
         """Whether the scan of an earlier try runs or succeeded."""
         try:
-            read = read_of(self._request, stored.once_task_id)
+            read = ref_of(self._request, stored.once_task_id).read()
             payload = self.run(exchange(self._hook.config, read, deadline=until))
         except SecurityCenterError as error:
             if not error.transient:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from airflow_provider_aegis.client.errors import SecurityCenterError
-from airflow_provider_aegis.client.flows.exchange import exchange
-from airflow_provider_aegis.client.flows.poll_interval import PollInterval, Sample, remember
-from airflow_provider_aegis.client.flows.rate_limit import Priority
-from airflow_provider_aegis.client.flows.wait import DEFAULT_UNKNOWN_GRACE, LAST_READ_SECONDS, Ending, Outcome, Watcher
-from airflow_provider_aegis.client.jobs.once_task import OnceTaskResult, get_once_task_result_info
+from airflow_provider_aegis.client.flows.poll_interval import PollInterval
+from airflow_provider_aegis.client.flows.wait import LAST_READ_SECONDS, Ending, Outcome, Poller
+from airflow_provider_aegis.client.jobs.once_task import DEFAULT_UNKNOWN_GRACE, OnceTaskJudge, OnceTaskRef
 from airflow_provider_aegis.client.protocol.validation import as_seconds
 from airflow_provider_aegis.compat import (
     AirflowFailException,
@@ -104,7 +102,7 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
         self.unknown_task_grace = as_seconds("unknown_task_grace", unknown_task_grace, zero=True)
         self.deferrable = deferrable
         self.first_poll_delay = as_seconds("first_poll_delay", first_poll_delay, zero=True)
-        self._samples: list[Sample] = []
+        self._poller: Poller | None = None
         self._shown: tuple[str | None, str | None] | None = None
 
     def execute(self, context: Context) -> Any:
@@ -123,43 +121,39 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue | bool:
         """Read the task once."""
-        call = get_once_task_result_info(
-            once_task_id=self.once_task_id, once_task_type=self.once_task_type, once_task_name=self.once_task_name
-        )
-        if not self._samples:
-            self._begin(context)
-        now, config = time.time(), self.hook.config
+        if self._poller is None:
+            self._poller = self._begin(context)
+        config = self.hook.config
         # As in the triggerer, the read at the deadline has a little time of its own: the scan may just have ended.
-        until = config.clock.monotonic() + max(self._deadline - now, LAST_READ_SECONDS)
+        until = config.clock.monotonic() + max(self._deadline - time.time(), LAST_READ_SECONDS)
         try:
-            payload = self.hook.run_flow(exchange(config, call, deadline=until, priority=Priority.POLL))
+            ending = self.hook.run_flow(self._poller.poll(config, deadline=until))
         except SecurityCenterError as error:
-            if not (error.transient or self.silent_fail):
-                return PokeReturnValue(True, self._conclude(context, Ending(Outcome.ERROR, error=error)))
-            self._watcher.note_trouble(error)
-            self._show_change(context, error=error)
-            return False
-        if outcome := self._watcher.judge(payload, now):
-            return PokeReturnValue(True, self._conclude(context, Ending(outcome, payload)))
-        remember(self._samples, Sample(now - self._began, OnceTaskResult(payload).progress))
+            ending = Ending(Outcome.ERROR, error=error)
+        if ending:
+            return PokeReturnValue(True, self._conclude(context, ending))
         self._store_memory()
-        self._show_change(context, payload=payload)
+        self._show_change(context, self._poller)
         return False
 
-    def _begin(self, context: Context) -> None:
+    def _begin(self, context: Context) -> Poller:
         """Start the memory of this wait, or find it again after a reschedule."""
+        ref = OnceTaskRef(
+            once_task_type=self.once_task_type, once_task_name=self.once_task_name, once_task_id=self.once_task_id
+        )
+        read = ref.read()
         now = time.time()
         first = self._first_reschedule(context) if self.reschedule else None
-        self._began = first.timestamp() if first else now
+        began = first.timestamp() if first else now
         # Airflow counts `execution_timeout` anew after each reschedule, and `timeout` from the first read.
-        self._deadline = min(self._began + self.timeout, now + self._execution_seconds)
-        self._samples = [Sample(0.0, 0.0)]
-        self._watcher = Watcher(self.unknown_task_grace)
+        self._deadline = min(began + self.timeout, now + self._execution_seconds)
+        self._judge = OnceTaskJudge(self.unknown_task_grace)
         self._store = cast("Any", context.get("task_state_store") if self.reschedule else None)
         self._stored: float | None = None if self._store is None else self._store.get(UNKNOWN_SINCE)
         if first:
-            self._watcher.unknown_since = self._began if self._store is None else self._stored
+            self._judge.unknown_since = began if self._store is None else self._stored
         self.show_console(context)
+        return Poller(read=read, judge=self._judge, now=time.time, began=began, retry_all_errors=bool(self.silent_fail))
 
     def _first_reschedule(self, context: Context) -> datetime | None:
         """When this wait began, if it was rescheduled since."""
@@ -173,7 +167,7 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
         return cast("datetime | None", look(**key, try_number=first_try))
 
     def _store_memory(self) -> None:
-        since = self._watcher.unknown_since
+        since = self._judge.unknown_since
         if self._store is None or since == self._stored:
             return
         if since is None:
@@ -182,28 +176,26 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
             self._store.set(UNKNOWN_SINCE, since)
         self._stored = since
 
-    def _show_change(
-        self, context: Context, *, payload: Mapping[str, Any] | None = None, error: SecurityCenterError | None = None
-    ) -> None:
-        """Put the link to the diagnosis of a request into the UI if it told something new."""
-        shown = self._watcher.status, error.code if error else None
+    def _show_change(self, context: Context, poller: Poller) -> None:
+        """Put the link to the diagnosis of the last request into the UI if the status or the error changed."""
+        shown = self._judge.status, poller.error.code if poller.error else None
         if shown != self._shown:
-            self.show_request(context, payload=payload, error=error)
+            self.show_request(context, payload=None if poller.error else poller.payload, error=poller.error)
             self._shown = shown
 
     def _get_next_poke_interval(
         self, started_at: datetime | float, run_duration: Callable[[], float], poke_count: int
     ) -> float:
-        """Keep the same pace as the trigger, unless the user asked for Airflow's exponential back-off."""
+        """Poll as often as the trigger does, unless the user asked for Airflow's exponential back-off."""
         if self.exponential_backoff:
             return float(super()._get_next_poke_interval(started_at, run_duration, poke_count))
-        delay = self._pace.next_delay(self._samples, self.hook.config.rng.random())
+        delay = self._interval.next_delay(self._poller.samples if self._poller else [], self.hook.config.rng.random())
         # The last read is at the deadline. Airflow 3.3.2 can lose a task that is rescheduled within a moment.
         least = self.poke_interval if self.reschedule else 0.0
         return min(delay, max(self.timeout - run_duration(), least))
 
     @property
-    def _pace(self) -> PollInterval:
+    def _interval(self) -> PollInterval:
         ceiling = self.max_wait.total_seconds() if self.max_wait else MAX_POLL_INTERVAL
         return PollInterval(self.poke_interval, max(ceiling, self.poke_interval))
 
@@ -218,8 +210,8 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
             once_task_name=self.once_task_name,
             aegis_conn_id=self.aegis_conn_id,
             region=self.region,
-            poll_interval=self._pace.minimum,
-            max_poll_interval=self._pace.maximum,
+            poll_interval=self._interval.minimum,
+            max_poll_interval=self._interval.maximum,
             first_poll_delay=self.first_poll_delay,
             unknown_task_grace=self.unknown_task_grace,
             deadline=deadline,

@@ -1,4 +1,4 @@
-"""What the triggers of this provider share: arguments, a connection, and flows performed on the event loop."""
+"""What the triggers of this provider share: arguments that are plain JSON, and flows run on the event loop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import inspect
 import math
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from airflow.triggers.base import BaseTrigger
 
@@ -20,11 +20,44 @@ from airflow_provider_aegis.hooks.aegis import AegisHook
 
 T = TypeVar("T")
 
-_starts: SingleFlight[ClientConfig] = SingleFlight()
-
-# Far more than Airflow needs; all that wait for one look-up would else wait for ever if that hangs.
+# Far more than Airflow needs. Without it, a look-up that hangs would hold up every trigger that waits for it.
 LOOK_UP_SECONDS = 60.0
 TRANSPORT = "airflow_provider_aegis.client.transport.nonblocking"
+
+_look_ups: SingleFlight[ClientConfig] = SingleFlight()
+_transport: Any = None
+
+
+async def run_flow(aegis_conn_id: str, region: str | None, flow: Callable[[ClientConfig], Flow[T]]) -> T:
+    """Run a flow on the event loop, with the service that a connection describes.
+
+    :param aegis_conn_id: id of the connection.
+    :param region: wins over the connection's region.
+    :param flow: makes the flow.
+    :return: what the flow returns.
+    :raises SecurityCenterError: as the flow does.
+    :raises ConfigurationError: if the connection cannot be used.
+    """
+    # Hundreds of triggers may start together after a restart: their connection is looked up once for all of them.
+    hook = AegisHook(aegis_conn_id=aegis_conn_id, region=region)
+    config = await _look_ups.do((aegis_conn_id, region), lambda: _prepare(hook))
+    async with _transport.open_transport(config) as connection:
+        result: T = await connection.run_flow(flow(config))
+        return result
+
+
+async def _prepare(hook: AegisHook) -> ClientConfig:
+    try:
+        async with asyncio.timeout(LOOK_UP_SECONDS):
+            config = await hook.aget_config()
+    except TimeoutError as error:
+        what = f"connection {hook.aegis_conn_id!r} could not be looked up within {LOOK_UP_SECONDS:g} s"
+        raise UnreachableError(what) from error
+    global _transport
+    if _transport is None:
+        # aiohttp is imported off the event loop, which an import of that size would hold up.
+        _transport = await asyncio.to_thread(importlib.import_module, TRANSPORT)
+    return config
 
 
 class AegisTrigger(BaseTrigger):
@@ -33,7 +66,6 @@ class AegisTrigger(BaseTrigger):
     aegis_conn_id: str
     region: str | None
     deadline: float | None
-    _transport: ClassVar[Any] = None
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -44,30 +76,8 @@ class AegisTrigger(BaseTrigger):
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def run_flow(self, flow: Callable[[ClientConfig], Flow[T]]) -> T:
-        """Carry through a flow with the service that the connection describes.
-
-        :raises SecurityCenterError: as the flow does.
-        :raises ConfigurationError: if the connection cannot be used.
-        """
-        # Hundreds of triggers may start together after a restart: their connection is looked up once for all of them.
-        hook = AegisHook(aegis_conn_id=self.aegis_conn_id, region=self.region)
-        config = await _starts.do((self.aegis_conn_id, self.region), lambda: self._prepare(hook))
-        async with AegisTrigger._transport.open_transport(config) as connection:
-            result: T = await connection.run_flow(flow(config))
-            return result
-
-    @staticmethod
-    async def _prepare(hook: AegisHook) -> ClientConfig:
-        try:
-            async with asyncio.timeout(LOOK_UP_SECONDS):
-                config = await hook.aget_config()
-        except TimeoutError as error:
-            what = f"connection {hook.aegis_conn_id!r} could not be looked up within {LOOK_UP_SECONDS:g} s"
-            raise UnreachableError(what) from error
-        if AegisTrigger._transport is None:
-            # aiohttp is imported off the event loop, which an import of that size would hold up.
-            AegisTrigger._transport = await asyncio.to_thread(importlib.import_module, TRANSPORT)
-        return config
+        """Run a flow with the service that this trigger's connection describes; see :func:`run_flow`."""
+        return await run_flow(self.aegis_conn_id, self.region, flow)
 
     def monotonic_deadline(self, config: ClientConfig) -> float | None:
         """Return the deadline on the service's monotonic clock.

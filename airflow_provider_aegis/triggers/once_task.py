@@ -16,8 +16,13 @@ from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCen
 from airflow_provider_aegis.client.flows.exchange import Flow, exchange
 from airflow_provider_aegis.client.flows.poll_interval import PollInterval
 from airflow_provider_aegis.client.flows.submit import await_vacancy
-from airflow_provider_aegis.client.flows.wait import DEFAULT_UNKNOWN_GRACE, Ending, Outcome, Watcher, watch
-from airflow_provider_aegis.client.jobs.once_task import cancel_once_task, generate_once_task, get_once_task_result_info
+from airflow_provider_aegis.client.flows.wait import Ending, Outcome, wait
+from airflow_provider_aegis.client.jobs.once_task import (
+    DEFAULT_UNKNOWN_GRACE,
+    OnceTaskJudge,
+    OnceTaskRef,
+    generate_once_task,
+)
 from airflow_provider_aegis.client.protocol.validation import as_seconds, plain_seconds
 from airflow_provider_aegis.triggers.base import AegisTrigger
 
@@ -88,7 +93,7 @@ class AegisOnceTaskTrigger(AegisTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire the event."""
         try:
-            ending = await self.run_flow(self._watch)
+            ending = await self.run_flow(self._wait)
         except asyncio.CancelledError as error:
             self._ended_by_user = error.args[:1] == (ENDED_BY_USER,)
             raise
@@ -127,24 +132,28 @@ class AegisOnceTaskTrigger(AegisTrigger):
         else:
             log.info("Scan %s is cancelled, since a user ended its task.", self.once_task_id)
 
-    def _watch(self, config: ClientConfig) -> Flow[Ending]:
-        return watch(
+    @property
+    def _ref(self) -> OnceTaskRef:
+        return OnceTaskRef(
+            once_task_type=self.once_task_type, once_task_name=self.once_task_name, once_task_id=self.once_task_id
+        )
+
+    def _wait(self, config: ClientConfig) -> Flow[Ending]:
+        return wait(
             config,
-            get_once_task_result_info(
-                once_task_id=self.once_task_id, once_task_type=self.once_task_type, once_task_name=self.once_task_name
-            ),
-            pace=PollInterval(
+            self._ref.read(),
+            judge=OnceTaskJudge(as_seconds("unknown_task_grace", self.unknown_task_grace, zero=True)),
+            poll_interval=PollInterval(
                 as_seconds("poll_interval", self.poll_interval), as_seconds("max_poll_interval", self.max_poll_interval)
             ),
             deadline=self.monotonic_deadline(config),
             first_delay=as_seconds("first_poll_delay", self.first_poll_delay, zero=True),
-            watcher=Watcher(as_seconds("unknown_task_grace", self.unknown_task_grace, zero=True)),
             retry_all_errors=self.retry_all_errors,
         )
 
     def _cancel(self, config: ClientConfig) -> Flow[dict[str, Any]]:
         until = config.clock.monotonic() + KILL_SECONDS
-        return exchange(config, cancel_once_task(self.once_task_id), deadline=until)
+        return exchange(config, self._ref.cancel(), deadline=until)
 
 
 class AegisVacancyTrigger(AegisTrigger):

@@ -16,7 +16,8 @@ from typing import Any
 
 from airflow_provider_aegis.client.flows.poll_interval import PollInterval
 from airflow_provider_aegis.client.flows.rate_limit import RateLimiter
-from airflow_provider_aegis.client.flows.wait import watch
+from airflow_provider_aegis.client.flows.wait import wait as wait_flow
+from airflow_provider_aegis.client.jobs.once_task import OnceTaskJudge
 from airflow_provider_aegis.emulator.control import Control
 from airflow_provider_aegis.emulator.faults import Fault
 from tests.benchmarks.fleet_simulation import POLL_INTERVAL, Unadapted, limited_by
@@ -86,7 +87,9 @@ async def _wait_all(transport: Any, scan: Scan, count: int, rng: random.Random) 
         config = replace(service_of(scan), max_requests_per_second=CEILING, rng=rng)
         pace = PollInterval(POLL_INTERVAL, POLL_INTERVAL)
         async with transport.open_transport(config) as connection:
-            await connection.run_flow(watch(config, read_of(scan), pace=pace, first_delay=first_delay))
+            await connection.run_flow(
+                wait_flow(config, read_of(scan), judge=OnceTaskJudge(), poll_interval=pace, first_delay=first_delay)
+            )
 
     async with asyncio.TaskGroup() as waiting:
         for _ in range(count):

@@ -22,8 +22,8 @@ from airflow_provider_aegis.client.flows import rate_limit
 from airflow_provider_aegis.client.flows.exchange import Authenticate, Send, Sleep
 from airflow_provider_aegis.client.flows.poll_interval import PollInterval
 from airflow_provider_aegis.client.flows.rate_limit import RateLimiter
-from airflow_provider_aegis.client.flows.wait import watch
-from airflow_provider_aegis.client.jobs.once_task import get_once_task_result_info
+from airflow_provider_aegis.client.flows.wait import wait
+from airflow_provider_aegis.client.jobs.once_task import OnceTaskJudge, OnceTaskRef
 from airflow_provider_aegis.client.protocol.endpoints import Endpoint
 from airflow_provider_aegis.client.protocol.responses import Response
 from airflow_provider_aegis.client.protocol.signing import Credentials
@@ -122,10 +122,11 @@ class _Play:
                 rng=random.Random(self.seed * 1000 + process),
             )
             for number in range(self.scenario.waits):
-                call = get_once_task_result_info(once_task_id=f"{process}-{number}", once_task_type="T")
+                call = OnceTaskRef(once_task_id=f"{process}-{number}", once_task_type="T").read()
                 delay = self.rng.uniform(0, POLL_INTERVAL)
-                wait = watch(config, call, pace=PollInterval(POLL_INTERVAL, POLL_INTERVAL), first_delay=delay)
-                self._at(begins, self._step, wait, keys, None)
+                pace = PollInterval(POLL_INTERVAL, POLL_INTERVAL)
+                flow = wait(config, call, judge=OnceTaskJudge(), poll_interval=pace, first_delay=delay)
+                self._at(begins, self._step, flow, keys, None)
         while self.events:
             self.clock.now, _, action, arguments = heapq.heappop(self.events)
             assert self.clock.now < LONGEST_SECONDS

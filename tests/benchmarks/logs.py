@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from airflow_provider_aegis.client.errors import SecurityCenterError, UnreachableError
 from airflow_provider_aegis.client.flows.exchange import Send
 from airflow_provider_aegis.client.flows.poll_interval import PollInterval
-from airflow_provider_aegis.client.flows.wait import Outcome, watch
+from airflow_provider_aegis.client.flows.wait import Outcome, wait
+from airflow_provider_aegis.client.jobs.once_task import OnceTaskJudge
 from airflow_provider_aegis.client.protocol.responses import Response
 from tests.benchmarks.table import Row, table
 from tests.fakes import READ, Stage, answer, config
@@ -65,7 +66,15 @@ def lines(outage: tuple[float, float] | None = None) -> int:
 
     stage.replies = [reply] * MOST_READS
     with counted() as logged:
-        ending = stage.run_flow(watch(stage.config, READ, pace=PollInterval(30.0, 300.0), first_delay=10.0))
+        ending = stage.run_flow(
+            wait(
+                stage.config,
+                READ,
+                judge=OnceTaskJudge(),
+                poll_interval=PollInterval(30.0, 300.0),
+                first_delay=10.0,
+            )
+        )
     assert ending.outcome is Outcome.SUCCESS
     return logged.count
 

@@ -9,8 +9,8 @@ from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.credentials import StaticCredentials
 from airflow_provider_aegis.client.flows.exchange import exchange
 from airflow_provider_aegis.client.flows.poll_interval import PollInterval
-from airflow_provider_aegis.client.flows.wait import watch
-from airflow_provider_aegis.client.jobs.once_task import get_once_task_result_info
+from airflow_provider_aegis.client.flows.wait import wait as wait_flow
+from airflow_provider_aegis.client.jobs.once_task import OnceTaskJudge, OnceTaskRef
 from airflow_provider_aegis.client.protocol.endpoints import Endpoint
 from airflow_provider_aegis.client.protocol.operations import Call
 from airflow_provider_aegis.client.protocol.signing import Credentials
@@ -28,7 +28,7 @@ def service_of(scan: Scan) -> ClientConfig:
 
 
 def read_of(scan: Scan) -> Call:
-    return get_once_task_result_info(once_task_id=scan.task_id, once_task_type=KIND)
+    return OnceTaskRef(once_task_id=scan.task_id, once_task_type=KIND).read()
 
 
 @contextmanager
@@ -56,6 +56,12 @@ async def wait(scan: Scan, *, first_delay: float, interval: float) -> None:
     from airflow_provider_aegis.client.transport.nonblocking import open_transport
 
     config = service_of(scan)
-    flow = watch(config, read_of(scan), pace=PollInterval(interval, interval), first_delay=first_delay)
+    flow = wait_flow(
+        config,
+        read_of(scan),
+        judge=OnceTaskJudge(),
+        poll_interval=PollInterval(interval, interval),
+        first_delay=first_delay,
+    )
     async with open_transport(config) as transport:
         await transport.run_flow(flow)

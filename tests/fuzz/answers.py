@@ -17,10 +17,11 @@ from airflow_provider_aegis.client.flows.find_submitted import Window, find_runn
 from airflow_provider_aegis.client.flows.paginate import Pages
 from airflow_provider_aegis.client.flows.poll_interval import PollInterval
 from airflow_provider_aegis.client.flows.submit import await_vacancy, snapshot, submit
-from airflow_provider_aegis.client.flows.wait import Ending, watch
+from airflow_provider_aegis.client.flows.wait import Ending, wait
 from airflow_provider_aegis.client.jobs.once_task import (
+    OnceTaskJudge,
+    OnceTaskRef,
     OnceTaskResult,
-    get_once_task_result_info,
     started_id,
     task_id_of,
 )
@@ -97,7 +98,7 @@ def read_payload(payload: Mapping[str, Any]) -> None:
         check_error(error)
     else:
         assert task_id_of(once_task_id) == once_task_id
-        assert get_once_task_result_info(once_task_id=once_task_id, once_task_type="T").query.isascii()
+        assert OnceTaskRef(once_task_id=once_task_id, once_task_type="T").read().query.isascii()
 
 
 def _exchange(stage: Stage) -> None:
@@ -105,9 +106,16 @@ def _exchange(stage: Stage) -> None:
     stage.run_flow(exchange(stage.config, START))
 
 
-def _watch(stage: Stage) -> None:
+def _wait(stage: Stage) -> None:
     ending = stage.run_flow(
-        watch(stage.config, READ, pace=PollInterval(10.0, 20.0), deadline=SECONDS, retry_all_errors=True)
+        wait(
+            stage.config,
+            READ,
+            judge=OnceTaskJudge(),
+            poll_interval=PollInterval(10.0, 20.0),
+            deadline=SECONDS,
+            retry_all_errors=True,
+        )
     )
     event = json.loads(json.dumps(ending.as_dict()))
     assert Ending.from_dict(event).outcome is ending.outcome
@@ -135,7 +143,7 @@ def _vacancy(stage: Stage) -> None:
     stage.run_flow(await_vacancy(stage.config, START, first_delay=10.0, deadline=SECONDS))
 
 
-CONVERSATIONS: tuple[Callable[[Stage], None], ...] = (_exchange, _watch, _start, _find, _running, _vacancy)
+CONVERSATIONS: tuple[Callable[[Stage], None], ...] = (_exchange, _wait, _start, _find, _running, _vacancy)
 OWN_ERRORS = (SecurityCenterError, ConfigurationError)
 
 

@@ -26,7 +26,7 @@ from airflow_provider_aegis.client.transport import blocking
 from airflow_provider_aegis.emulator.http import Request
 from airflow_provider_aegis.hooks.aegis import AegisHook
 from airflow_provider_aegis.operators import scan
-from airflow_provider_aegis.triggers.base import AegisTrigger
+from airflow_provider_aegis.triggers import base
 from tests import fakes
 from tests.state_machine.triggerer import CURRENT, WorldLoop
 from tests.state_machine.worker import Strand, ThreadInProcess
@@ -63,7 +63,7 @@ def joined(world: World) -> Iterator[None]:
         patch.setattr(AegisHook, "config", known)
         patch.setattr(AegisHook, "aget_config", aget_config)
         patch.setattr(blocking, "BlockingTransport", InProcess)
-        patch.setattr(AegisTrigger, "_transport", SimpleNamespace(open_transport=open_transport))
+        patch.setattr(base, "_transport", SimpleNamespace(open_transport=open_transport))
         patch.setattr(scan, "threading", SimpleNamespace(Thread=ThreadInProcess))
         patch.setattr(scan, "atexit", SimpleNamespace(register=at_exit))
         for name, module in list(sys.modules.items()):

@@ -22,11 +22,10 @@ from airflow_provider_aegis.client.errors import (
 from airflow_provider_aegis.client.flows.exchange import Flow, Sleep, exchange
 from airflow_provider_aegis.client.flows.paginate import Pages, read_list
 from airflow_provider_aegis.client.jobs.once_task import (
+    OnceTaskRef,
     OnceTaskResult,
     Phase,
     as_time,
-    get_last_once_task_info,
-    get_once_task_result_info,
     task_id_of,
 )
 from airflow_provider_aegis.client.protocol.operations import Call, call
@@ -203,17 +202,13 @@ def find_running(config: ClientConfig, request: Call, *, deadline: float | None)
 
 def last_of_kind(request: Call, *, source: str | None = None) -> Call:
     """Return the call that reads the last task of the same type and name, and of a source if one is given."""
-    return get_last_once_task_info(
-        once_task_type=request.params["TaskType"], once_task_name=request.params["TaskName"], source=source
-    )
+    return ref_of(request).read_last(source)
 
 
-def read_of(request: Call, once_task_id: str) -> Call:
-    """Return the call that reads a task that was started by this request."""
-    return get_once_task_result_info(
-        once_task_id=once_task_id,
-        once_task_type=request.params["TaskType"],
-        once_task_name=request.params["TaskName"],
+def ref_of(request: Call, once_task_id: str = "") -> OnceTaskRef:
+    """Name a task that was started by this request."""
+    return OnceTaskRef(
+        once_task_type=request.params["TaskType"], once_task_name=request.params["TaskName"], once_task_id=once_task_id
     )
 
 
@@ -263,7 +258,7 @@ def _verified(
     known = []
     for once_task_id in dict.fromkeys(filter(None, ids)):
         try:
-            payload = yield from retry_all(config, read_of(request, once_task_id), deadline)
+            payload = yield from retry_all(config, ref_of(request, once_task_id).read(), deadline)
         except InvalidRequestError:
             continue
         if OnceTaskResult(payload).phase in phases:

@@ -39,7 +39,7 @@ from airflow_provider_aegis.client.flows.find_submitted import (
     began_at,
     find_submitted,
     last_of_kind,
-    read_of,
+    ref_of,
     retry_all,
 )
 from airflow_provider_aegis.client.flows.rate_limit import Priority
@@ -112,7 +112,7 @@ def find_if_running(
         if found is None or not found.ours:
             return None
         once_task_id = found.once_task_id
-    payload = yield from retry_all(config, read_of(request, once_task_id), deadline)
+    payload = yield from retry_all(config, ref_of(request, once_task_id).read(), deadline)
     return None if OnceTaskResult(payload).phase in OVER else once_task_id
 
 

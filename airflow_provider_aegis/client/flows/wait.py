@@ -1,11 +1,10 @@
-"""Waiting for a task as a flow: ask, judge, decide when to ask again. It does no I/O itself."""
+"""Wait for a job: read it, judge the answer, decide when to read next. It does no I/O itself."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from airflow_provider_aegis.client.config import ClientConfig
@@ -13,29 +12,14 @@ from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCen
 from airflow_provider_aegis.client.flows.exchange import Flow, Sleep, exchange
 from airflow_provider_aegis.client.flows.poll_interval import PollInterval, Sample, remember
 from airflow_provider_aegis.client.flows.rate_limit import Priority
-from airflow_provider_aegis.client.jobs.once_task import OnceTaskResult, Phase
+from airflow_provider_aegis.client.jobs.base import Judge
+from airflow_provider_aegis.client.jobs.base import Outcome as Outcome
 from airflow_provider_aegis.client.protocol.operations import Call
 
-# How long the read after the deadline may take: the task may have ended just before.
+# How long the read after the deadline may take: the job may have ended just before.
 LAST_READ_SECONDS = 2.0
-DEFAULT_UNKNOWN_GRACE = 300.0
 
 log = logging.getLogger(__name__)
-
-
-class Outcome(StrEnum):
-    """How a wait ended."""
-
-    SUCCESS = "success"
-    TIMEOUT = "timeout"
-    FAILED = "failed"
-    UNKNOWN_TASK = "unknown_task"
-    DEADLINE = "deadline"
-    ERROR = "error"
-
-
-# The phases that end a wait. Every other one means: ask again.
-ENDINGS = {Phase.SUCCESS: Outcome.SUCCESS, Phase.TIMEOUT: Outcome.TIMEOUT, Phase.FAILED: Outcome.FAILED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +27,7 @@ class Ending:
     """How a wait ended, and what was known then.
 
     :param payload: the last answer, empty where there was none.
-    :param error: why the wait was broken off, or what stood in its way last.
+    :param error: the error that ended the wait, or that the last read met.
     """
 
     outcome: Outcome
@@ -62,7 +46,7 @@ class Ending:
     def from_dict(cls, event: object) -> Ending:
         """Read what :meth:`as_dict` wrote.
 
-        :raises ValueError: if that is not what it is.
+        :raises ValueError: if the event is anything else.
         """
         if not isinstance(event, Mapping):
             raise ValueError(f"not an ending but {type(event).__name__}")
@@ -72,108 +56,95 @@ class Ending:
         ending = cls(Outcome(str(event.get("outcome"))), payload, from_dict(error) if error else None)
         if ending.outcome is Outcome.ERROR and not ending.error:
             raise ValueError("the outcome is an error, and none is given")
-        if ending.outcome is Outcome.SUCCESS and OnceTaskResult(payload).phase is not Phase.SUCCESS:
-            raise ValueError("the outcome is success, and the payload does not say so")
         return ending
 
 
-@dataclass(slots=True)
-class Watcher:
-    """What one wait remembers from answer to answer.
+@dataclass(slots=True, kw_only=True)
+class Poller:
+    """Reads one job again and again, and remembers what its answers said.
 
-    :param unknown_grace: seconds for which the service need not know the task.
-    :param unknown_since: seconds (of the same clock as ``now``) from which on it did not.
+    :param read: the call that reads the job.
+    :param judge: says what an answer means.
+    :param now: gives the seconds of a clock that does not jump during the wait.
+    :param began: when the wait began, by that clock.
+    :param retry_all_errors: also retry errors that asking again cannot change.
+    :ivar payload: the last answer.
+    :ivar error: the error that the last read met, ``None`` after an answer.
     """
 
-    unknown_grace: float = DEFAULT_UNKNOWN_GRACE
-    unknown_since: float | None = None
-    unheard: set[str] = field(default_factory=set)
-    status: str | None = None
-    troubled: bool = False
+    read: Call
+    judge: Judge
+    now: Callable[[], float]
+    began: float
+    retry_all_errors: bool = False
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    error: SecurityCenterError | None = None
+    samples: list[Sample] = field(default_factory=lambda: [Sample(0.0, 0.0)])
 
-    def judge(self, payload: Mapping[str, Any], now: float) -> Outcome | None:
-        """Say how the task ended, or ``None`` if it has not.
+    def poll(
+        self, config: ClientConfig, *, deadline: float | None, priority: Priority = Priority.POLL
+    ) -> Flow[Ending | None]:
+        """Read the job once.
 
-        :param payload: an answer of GetOnceTaskResultInfo.
-        :param now: seconds of a clock that does not jump during the wait.
+        :param deadline: seconds of the service's monotonic clock.
+        :return: how the job ended, ``None`` if it runs, or if the read met an error that is retried.
+        :raises SecurityCenterError: one that asking again cannot change.
         """
-        result = OnceTaskResult(payload)
-        self._tell(result)
-        if result.phase is not Phase.MISSING:
-            self.unknown_since = None
-            return ENDINGS.get(result.phase)
-        if self.unknown_since is None:
-            self.unknown_since = now
-        return Outcome.UNKNOWN_TASK if now - self.unknown_since >= self.unknown_grace else None
-
-    def note_trouble(self, error: SecurityCenterError) -> None:
-        """Warn of an error that is ridden out, once for each streak of them."""
-        if not self.troubled:
-            log.warning("Security Center does not answer as it should; asking on. %s", error)
-        self.troubled = True
-
-    def _tell(self, result: OnceTaskResult) -> None:
-        if self.troubled:
+        try:
+            payload = yield from exchange(config, self.read, deadline=deadline, priority=priority)
+        except SecurityCenterError as error:
+            if not (error.transient or self.retry_all_errors):
+                raise
+            if not self.error:  # one warning for each streak of errors
+                log.warning("Security Center cannot be read for now; retrying. %s", error)
+            self.error = error
+            return None
+        if self.error:
             log.info("Security Center answers again.")
-            self.troubled = False
-        if result.phase is Phase.UNHEARD and result.status and result.status not in self.unheard:
-            self.unheard.add(result.status)
-            log.warning("Status %r is not a documented one: taken for running.", result.status)
-        if result.status != self.status:
-            self.status = result.status
-            done = f", {result.progress:.0%} done" if result.progress is not None else ""
-            log.info("Status %s%s (RequestId %s)", result.status or "none yet", done, result.request_id or "unknown")
+        self.payload, self.error, now = payload, None, self.now()
+        reading = self.judge.judge(payload, now)
+        if reading.outcome:
+            return Ending(reading.outcome, payload)
+        remember(self.samples, Sample(now - self.began, reading.progress))
+        return None
 
 
-def watch(
+def wait(
     config: ClientConfig,
-    call: Call,
+    read: Call,
     *,
-    pace: PollInterval,
+    judge: Judge,
+    poll_interval: PollInterval,
     deadline: float | None = None,
     first_delay: float = 0.0,
-    watcher: Watcher | None = None,
     retry_all_errors: bool = False,
 ) -> Flow[Ending]:
-    """Wait until a task is over.
+    """Wait until a job is over.
 
-    Errors that may pass are ridden out until the deadline. At the deadline the task is read one last time.
+    Errors that may pass are retried until the deadline. At the deadline the job is read one last time.
 
-    :param call: the read to repeat, GetOnceTaskResultInfo.
+    :param read: the call that reads the job.
+    :param judge: says what an answer means.
     :param deadline: seconds of the service's monotonic clock.
     :param first_delay: seconds before the first read.
-    :param retry_all_errors: ride out even errors that asking again cannot change.
+    :param retry_all_errors: also retry errors that asking again cannot change.
     :return: how it ended.
     :raises SecurityCenterError: one that asking again cannot change.
     """
-    clock = config.clock
-    watcher = watcher or Watcher()
-    samples = [Sample(0.0, 0.0)]
-    began = clock.monotonic()
-    delay, payload, error = first_delay, {}, None
+    now = config.clock.monotonic
+    poller = Poller(read=read, judge=judge, now=now, began=now(), retry_all_errors=retry_all_errors)
+    delay = first_delay
     while True:
         delay = min(delay, config.max_poll_delay)
-        last = deadline is not None and clock.monotonic() + delay >= deadline
+        last = deadline is not None and now() + delay >= deadline
         if last and deadline is not None:
-            delay = max(0.0, deadline - clock.monotonic())
+            delay = max(0.0, deadline - now())
         if delay > 0:
             yield Sleep(delay)
-        until = deadline
+        until = now() + LAST_READ_SECONDS if last else deadline
+        priority = Priority.URGENT if last else Priority.POLL
+        if ending := (yield from poller.poll(config, deadline=until, priority=priority)):
+            return ending
         if last:
-            until = clock.monotonic() + LAST_READ_SECONDS
-        try:
-            priority = Priority.URGENT if last else Priority.POLL
-            payload = yield from exchange(config, call, deadline=until, priority=priority)
-        except SecurityCenterError as caught:
-            if not (caught.transient or retry_all_errors):
-                raise
-            watcher.note_trouble(caught)
-            error = caught
-        else:
-            error = None
-            if outcome := watcher.judge(payload, clock.monotonic()):
-                return Ending(outcome, payload)
-            remember(samples, Sample(clock.monotonic() - began, OnceTaskResult(payload).progress))
-        if last:
-            return Ending(Outcome.DEADLINE, payload, error)
-        delay = pace.next_delay(samples, config.rng.random())
+            return Ending(Outcome.DEADLINE, poller.payload, poller.error)
+        delay = poll_interval.next_delay(poller.samples, config.rng.random())

@@ -1,4 +1,4 @@
-"""The vocabulary of one-time tasks: the words of their life, their answers, and the calls that speak of them.
+"""One-time tasks: their status words, their answers, and the calls that start, read and cancel them.
 
 Every coercion of the API's uneven types is here and nowhere else.
 """
@@ -6,9 +6,10 @@ Every coercion of the API's uneven types is here and nowhere else.
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -16,22 +17,30 @@ from typing import Any
 import pendulum
 
 from airflow_provider_aegis.client.errors import ConfigurationError, ConflictError, ProtocolError
+from airflow_provider_aegis.client.jobs.base import Outcome, Reading
 from airflow_provider_aegis.client.protocol.operations import Call, call
 from airflow_provider_aegis.client.protocol.redaction import printable
 from airflow_provider_aegis.client.protocol.validation import check_text, optional_text
 
 TOO_MANY_TASKS = "CanCreate=false"
+DEFAULT_UNKNOWN_GRACE = 300.0
+
+log = logging.getLogger(__name__)
 
 
 class Phase(StrEnum):
-    """What a status word means for somebody who waits."""
+    """What a status word means for a wait."""
 
     RUNNING = "running"
     SUCCESS = "success"
     TIMEOUT = "timeout"
     FAILED = "failed"
-    UNHEARD = "unheard"  # a word that nobody documented: neither success nor failure
+    UNHEARD = "unheard"  # an undocumented word: neither success nor failure
     MISSING = "missing"  # no word at all: the service does not know the task, or not yet
+
+
+# The phases that end a wait. In every other one the task is read again.
+OUTCOMES = {Phase.SUCCESS: Outcome.SUCCESS, Phase.TIMEOUT: Outcome.TIMEOUT, Phase.FAILED: Outcome.FAILED}
 
 
 # Adding a word is a line here. Compared without case, white space, ``_``, ``-`` and ``.``.
@@ -211,38 +220,47 @@ def generate_once_task(
     )
 
 
-def get_once_task_result_info(*, once_task_id: str, once_task_type: str, once_task_name: str | None = None) -> Call:
-    """Build a GetOnceTaskResultInfo call.
-
-    :raises ConfigurationError: if an argument is empty or not a string, or the id cannot be one.
-    """
-    once_task_type = check_text("once_task_type", once_task_type)
-    return call(
-        "GetOnceTaskResultInfo",
-        TaskType=once_task_type,
-        TaskName=_name(once_task_name, once_task_type),
-        TaskId=check_id("once_task_id", once_task_id),
-    )
-
-
-def get_last_once_task_info(
-    *, once_task_type: str, once_task_name: str | None = None, source: str | None = None
-) -> Call:
-    """Build a GetLastOnceTaskInfo call.
-
-    :raises ConfigurationError: if an argument is empty or not a string.
-    """
-    once_task_type = check_text("once_task_type", once_task_type)
-    return call(
-        "GetLastOnceTaskInfo",
-        TaskType=once_task_type,
-        TaskName=_name(once_task_name, once_task_type),
-        Source=optional_text("source", source),
-    )
-
-
 def _name(once_task_name: str | None, once_task_type: str) -> str:
     return (optional_text("once_task_name", once_task_name) or once_task_type).strip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnceTaskRef:
+    """Names one one-time task, or a kind of them where the id is not known. Its fields are checked when they are sent.
+
+    :param once_task_name: the type where it is not given.
+    """
+
+    once_task_type: str
+    once_task_name: str | None = None
+    once_task_id: str = ""
+
+    def read(self) -> Call:
+        """Build the GetOnceTaskResultInfo call.
+
+        :raises ConfigurationError: if a field is empty or not a string, or the id cannot be one.
+        """
+        return self._call("GetOnceTaskResultInfo", TaskId=check_id("once_task_id", self.once_task_id))
+
+    def read_last(self, source: str | None = None) -> Call:
+        """Build the GetLastOnceTaskInfo call, which reads the last task of this type and name.
+
+        :param source: only tasks of this source.
+        :raises ConfigurationError: if a field is empty or not a string.
+        """
+        return self._call("GetLastOnceTaskInfo", Source=optional_text("source", source))
+
+    def cancel(self) -> Call:
+        """Build the CancelOnceTask call.
+
+        :raises ConfigurationError: if the id is empty, or cannot be one.
+        """
+        return cancel_once_task(self.once_task_id)
+
+    def _call(self, action: str, **params: Any) -> Call:
+        once_task_type = check_text("once_task_type", self.once_task_type)
+        name = _name(self.once_task_name, once_task_type)
+        return call(action, TaskType=once_task_type, TaskName=name, **params)
 
 
 def cancel_once_task(once_task_id: str) -> Call:
@@ -251,6 +269,70 @@ def cancel_once_task(once_task_id: str) -> Call:
     :raises ConfigurationError: if the id is empty, or cannot be one.
     """
     return call("CancelOnceTask", TaskId=check_id("once_task_id", once_task_id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnceTask:
+    """A one-time task that can be started; see :func:`generate_once_task` for its fields."""
+
+    once_task_type: str
+    once_task_name: str | None = None
+    param: Mapping[str, Any] | str | None = field(default=None, repr=False)
+    source: str | None = None
+
+    def submit(self) -> Call:
+        """Build the GenerateOnceTask call.
+
+        :raises ConfigurationError: if a field is empty or not a string, or ``param`` is not a JSON object.
+        """
+        return generate_once_task(
+            once_task_type=self.once_task_type, once_task_name=self.once_task_name, param=self.param, source=self.source
+        )
+
+    def ref(self, payload: Mapping[str, Any]) -> OnceTaskRef:
+        """Name the task that was started; see :func:`started_id`."""
+        return replace(self.kind, once_task_id=started_id(payload))
+
+    @property
+    def kind(self) -> OnceTaskRef:
+        """The tasks of the same type and name."""
+        return OnceTaskRef(once_task_type=self.once_task_type, once_task_name=self.once_task_name)
+
+
+@dataclass(slots=True)
+class OnceTaskJudge:
+    """Says what the answers of GetOnceTaskResultInfo mean in one wait, and logs each new status.
+
+    :param unknown_grace: seconds for which the service need not know the task.
+    :ivar unknown_since: when the service began not to know the task, by the clock of ``now``.
+    :ivar status: the last status word.
+    """
+
+    unknown_grace: float = DEFAULT_UNKNOWN_GRACE
+    unknown_since: float | None = None
+    status: str | None = None
+    undocumented: set[str] = field(default_factory=set)
+
+    def judge(self, payload: Mapping[str, Any], now: float) -> Reading:
+        """Say how the task stands; see :class:`~airflow_provider_aegis.client.jobs.base.Judge`."""
+        result = OnceTaskResult(payload)
+        self._log_change(result)
+        if result.phase is not Phase.MISSING:
+            self.unknown_since = None
+            return Reading(OUTCOMES.get(result.phase), result.progress)
+        if self.unknown_since is None:
+            self.unknown_since = now
+        given_up = now - self.unknown_since >= self.unknown_grace
+        return Reading(Outcome.UNKNOWN_TASK if given_up else None, result.progress)
+
+    def _log_change(self, result: OnceTaskResult) -> None:
+        if result.phase is Phase.UNHEARD and result.status and result.status not in self.undocumented:
+            self.undocumented.add(result.status)
+            log.warning("Status %r is not documented; it is taken for running.", result.status)
+        if result.status != self.status:
+            self.status = result.status
+            done = f", {result.progress:.0%} done" if result.progress is not None else ""
+            log.info("Status %s%s (RequestId %s)", result.status or "none yet", done, result.request_id or "unknown")
 
 
 def param_text(param: Mapping[str, Any] | str | None) -> str:

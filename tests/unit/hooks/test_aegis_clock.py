@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_aegis.client.flows.exchange import Flow, exchange
 from airflow_provider_aegis.client.flows.poll_interval import PollInterval
-from airflow_provider_aegis.client.flows.wait import Ending, Outcome, watch
+from airflow_provider_aegis.client.flows.wait import Ending, Outcome, wait
 from airflow_provider_aegis.client.jobs import once_task
 from airflow_provider_aegis.emulator import Emulator
 from airflow_provider_aegis.hooks.aegis import AegisHook
@@ -26,11 +26,11 @@ def test_a_clock_that_is_off_by_two_hours_costs_one_refusal(driver: Driver, skew
 
     def scan() -> Flow[Ending]:
         started = yield from exchange(config, once_task.generate_once_task(once_task_type=KIND))
-        read = once_task.get_once_task_result_info(once_task_id=started["TaskId"], once_task_type=KIND)
+        read = once_task.OnceTaskRef(once_task_id=started["TaskId"], once_task_type=KIND).read()
         for _ in range(POLLS):
             yield from exchange(config, read)
         threading.Timer(0.1, lambda: sas.finish(started["TaskId"])).start()
-        return (yield from watch(config, read, pace=PollInterval(0.05, 0.05)))
+        return (yield from wait(config, read, judge=once_task.OnceTaskJudge(), poll_interval=PollInterval(0.05, 0.05)))
 
     assert driver.run_flow(config, scan()).outcome is Outcome.SUCCESS
     assert driver.run_flow(config, scan()).outcome is Outcome.SUCCESS, "the next task of the process knows it too"

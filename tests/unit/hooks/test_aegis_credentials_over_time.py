@@ -16,7 +16,7 @@ from airflow_provider_aegis.client.credentials.refreshing import RefreshingCrede
 from airflow_provider_aegis.client.flows.commands import Flow, Reply, Sleep
 from airflow_provider_aegis.client.flows.exchange import exchange
 from airflow_provider_aegis.client.flows.poll_interval import PollInterval
-from airflow_provider_aegis.client.flows.wait import Outcome, watch
+from airflow_provider_aegis.client.flows.wait import Outcome, wait
 from airflow_provider_aegis.client.jobs import once_task
 from airflow_provider_aegis.client.transport.nonblocking import open_transport
 from airflow_provider_aegis.emulator import Emulator, ManualClock
@@ -25,7 +25,7 @@ from tests.unit.client.credentials_services import CredentialsServices, refusal
 from tests.unit.client.transport.drivers import Blocking, Driver, Nonblocking
 from tests.unit.hooks.connections import role
 
-READ = once_task.get_last_once_task_info(once_task_type="ASSETS_COLLECTION")
+READ = once_task.OnceTaskRef(once_task_type="ASSETS_COLLECTION").read_last()
 
 
 @pytest.fixture(params=[Blocking(), Nonblocking()], ids=["blocking", "nonblocking"])
@@ -51,8 +51,8 @@ def waiting(
     started = yield from exchange(config, once_task.generate_once_task(once_task_type=kind))
     timer = threading.Timer(seconds, lambda: sas.finish(started["TaskId"]))
     timer.start()
-    read = once_task.get_once_task_result_info(once_task_id=started["TaskId"], once_task_type=kind)
-    ending = yield from watch(config, read, pace=PollInterval(pause, pause))
+    read = once_task.OnceTaskRef(once_task_id=started["TaskId"], once_task_type=kind).read()
+    ending = yield from wait(config, read, judge=once_task.OnceTaskJudge(), poll_interval=PollInterval(pause, pause))
     timer.join()
     return ending.outcome
 
@@ -143,7 +143,7 @@ def test_a_wait_rides_out_that_no_keys_can_be_had_for_a_while(
     def flow() -> Flow[Outcome]:
         started = yield from exchange(config, once_task.generate_once_task(once_task_type="VUL_CHECK_TASK"))
         once_task_id = started["TaskId"]
-        read = once_task.get_once_task_result_info(once_task_id=once_task_id, once_task_type="VUL_CHECK_TASK")
+        read = once_task.OnceTaskRef(once_task_id=once_task_id, once_task_type="VUL_CHECK_TASK").read()
         access_key_id, secret, token = revealed(services.handed_out[0])
         sas.add_key(access_key_id, secret, token=token, seconds=0)
         services.trouble = refusal(503, "ServiceUnavailable", "Come back later.")
@@ -154,7 +154,7 @@ def test_a_wait_rides_out_that_no_keys_can_be_had_for_a_while(
 
         timer = threading.Timer(0.5, heal)
         timer.start()
-        ending = yield from watch(config, read, pace=PollInterval(0.05, 0.05))
+        ending = yield from wait(config, read, judge=once_task.OnceTaskJudge(), poll_interval=PollInterval(0.05, 0.05))
         timer.join()
         return ending.outcome
 

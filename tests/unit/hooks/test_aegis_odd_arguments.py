@@ -25,7 +25,7 @@ ROWS: dict[str, tuple[Callable[[], object], str]] = {
     "region, a list": (lambda: AegisHook(region=["x"]), "region must be a string, not list"),  # type: ignore[arg-type]
     "no connection": (lambda: AegisHook(None), "aegis_conn_id must be a string, not NoneType"),  # type: ignore[arg-type]
     "name, a number": (
-        lambda: once_task.get_last_once_task_info(once_task_type="T", once_task_name=5),  # type: ignore[arg-type]
+        lambda: once_task.OnceTaskRef(once_task_type="T", once_task_name=5).read_last(),  # type: ignore[arg-type]
         "once_task_name must be a string, not int",
     ),
     "action, a number": (lambda: AegisHook().call(5), "action must be the name of an operation"),  # type: ignore[arg-type]

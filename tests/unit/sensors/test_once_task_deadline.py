@@ -12,6 +12,9 @@ from airflow_provider_aegis.client.flows import wait
 from airflow_provider_aegis.client.flows.exchange import exchange
 from airflow_provider_aegis.client.flows.poll_interval import Sample
 from airflow_provider_aegis.client.flows.rate_limit import Priority
+from airflow_provider_aegis.client.flows.wait import LAST_READ_SECONDS, Poller
+from airflow_provider_aegis.client.jobs.once_task import OnceTaskJudge
+from airflow_provider_aegis.client.protocol.operations import call
 from airflow_provider_aegis.compat import AirflowSensorTimeout
 from airflow_provider_aegis.emulator import Emulator, Fault
 from airflow_provider_aegis.sensors import once_task
@@ -33,7 +36,7 @@ def allowed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         seconds.append(deadline - config.clock.monotonic())
         return exchange(config, call, deadline=deadline, priority=priority)
 
-    monkeypatch.setattr(once_task, "exchange", note)
+    monkeypatch.setattr(wait, "exchange", note)
     return seconds
 
 
@@ -94,7 +97,7 @@ def test_the_deferred_wait_ends_when_the_timeout_has_passed_since_the_first_read
     make_trigger = once_task.AegisOnceTaskSensor._trigger
 
     def note(self: Any, deadline: float, priority: Priority = Priority.CALL) -> Any:
-        handed.append(deadline - self._began)
+        handed.append(deadline - self._poller.began)
         return make_trigger(self, deadline)
 
     monkeypatch.setattr(once_task.AegisOnceTaskSensor, "_trigger", note)
@@ -124,5 +127,6 @@ def test_it_sleeps_up_to_the_deadline(
 
 def test_a_long_nap_that_the_progress_allows_ends_at_the_deadline_too(sas: Emulator) -> None:
     one = sensor("reschedule", start(), timeout=1000, poke_interval=10)()
-    one._samples = [Sample(0.0, 0.0), Sample(450.0, 0.05), Sample(900.0, 0.1)]
+    seen = [Sample(0.0, 0.0), Sample(450.0, 0.05), Sample(900.0, 0.1)]
+    one._poller = Poller(read=call(READ), judge=OnceTaskJudge(), now=time.time, began=0.0, samples=seen)
     assert one._get_next_poke_interval(0.0, lambda: 900.0, 3) == 100

@@ -16,10 +16,12 @@ from airflow.jobs.triggerer_job_runner import TriggerRunner
 from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_aegis.client.config import ClientConfig
+from airflow_provider_aegis.client.flows.exchange import exchange
+from airflow_provider_aegis.client.jobs.once_task import STATUS_WORDS, OnceTaskRef
 from airflow_provider_aegis.client.transport import nonblocking
 from airflow_provider_aegis.emulator import Emulator, Fault
 from airflow_provider_aegis.hooks.aegis import AegisHook
-from airflow_provider_aegis.triggers.base import AegisTrigger
+from airflow_provider_aegis.triggers import base
 from airflow_provider_aegis.triggers.once_task import AegisOnceTaskTrigger, AegisVacancyTrigger
 
 SCAN = "VUL_CHECK_TASK"
@@ -246,11 +248,17 @@ def test_aiohttp_is_imported_off_the_event_loop(sas: Emulator, monkeypatch: pyte
         threads.append(threading.get_ident())
         return real(name)
 
-    monkeypatch.setattr(AegisTrigger, "_transport", None)
+    monkeypatch.setattr(base, "_transport", None)
     monkeypatch.setattr(importlib, "import_module", import_module)
     asyncio.run(events(trigger("unknown", deadline=time.time() - 1)))
     assert len(threads) == 1
     assert threads[0] != threading.get_ident()
+
+
+def test_a_flow_needs_no_trigger_to_run(sas: Emulator) -> None:
+    read = OnceTaskRef(once_task_type=SCAN, once_task_id=start()).read()
+    payload = asyncio.run(base.run_flow("aegis_default", None, lambda config: exchange(config, read)))
+    assert payload["TaskInfo"]["Status"] in STATUS_WORDS
 
 
 def test_the_vacancy_is_told_once_it_is_there(sas: Emulator) -> None:

@@ -28,7 +28,8 @@ from airflow_provider_aegis.client.errors import (
 )
 from airflow_provider_aegis.client.flows.commands import Flow, Send, Sleep
 from airflow_provider_aegis.client.flows.poll_interval import PollInterval
-from airflow_provider_aegis.client.flows.wait import Outcome, watch
+from airflow_provider_aegis.client.flows.wait import Outcome, wait
+from airflow_provider_aegis.client.jobs.once_task import OnceTaskJudge
 from airflow_provider_aegis.client.protocol.responses import Response
 from tests.fakes import READ, STALE, Stage, answer, config, signature_of
 from tests.unit.client.credentials.script import make
@@ -73,7 +74,9 @@ def test_credentials_of_a_minute_last_through_a_wait_of_a_day() -> None:
     day, pause = 86_400, 30
     on_stage = Stage(config(clock=clock, credentials=rig.provider), [answer_to] * (day // pause + 1))
     deadline = clock.monotonic() + day
-    ending = on_stage.run_flow(watch(on_stage.config, READ, pace=PollInterval(pause, pause), deadline=deadline))
+    ending = on_stage.run_flow(
+        wait(on_stage.config, READ, judge=OnceTaskJudge(), poll_interval=PollInterval(pause, pause), deadline=deadline)
+    )
     assert (ending.outcome, ending.error) == (Outcome.DEADLINE, None)
     assert len(on_stage.sent) >= day / pause * 0.9  # the pace is never quite the same
     assert stale == [], "credentials were sent that had expired"

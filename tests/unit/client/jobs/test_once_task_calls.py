@@ -7,10 +7,9 @@ import pytest
 
 from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.jobs.once_task import (
+    OnceTaskRef,
     cancel_once_task,
     generate_once_task,
-    get_last_once_task_info,
-    get_once_task_result_info,
     param_text,
 )
 from airflow_provider_aegis.client.protocol.operations import Call
@@ -35,22 +34,22 @@ def parts(call: Call) -> tuple[str, dict[str, Any]]:
             {"TaskType": "T", "TaskName": "N", "Param": '{"mode":1}', "Source": "S"},
         ),
         (
-            get_once_task_result_info(once_task_id=" t1\n", once_task_type="T"),
+            OnceTaskRef(once_task_id=" t1\n", once_task_type="T").read(),
             "GetOnceTaskResultInfo",
             {"TaskType": "T", "TaskName": "T", "TaskId": "t1"},
         ),
         (
-            get_once_task_result_info(once_task_id="t1", once_task_type="T", once_task_name="N"),
+            OnceTaskRef(once_task_id="t1", once_task_type="T", once_task_name="N").read(),
             "GetOnceTaskResultInfo",
             {"TaskType": "T", "TaskName": "N", "TaskId": "t1"},
         ),
         (
-            get_last_once_task_info(once_task_type="T", source=""),
+            OnceTaskRef(once_task_type="T").read_last(""),
             "GetLastOnceTaskInfo",
             {"TaskType": "T", "TaskName": "T"},
         ),
         (
-            get_last_once_task_info(once_task_type="T", once_task_name="N", source="S"),
+            OnceTaskRef(once_task_type="T", once_task_name="N").read_last("S"),
             "GetLastOnceTaskInfo",
             {"TaskType": "T", "TaskName": "N", "Source": "S"},
         ),
@@ -66,10 +65,10 @@ def test_calls(call: Call, action: str, params: dict[str, Any]) -> None:
     ("name", "make"),
     [
         ("once_task_id", lambda text: cancel_once_task(text)),
-        ("once_task_id", lambda text: get_once_task_result_info(once_task_id=text, once_task_type="T")),
-        ("once_task_type", lambda text: get_once_task_result_info(once_task_id="t1", once_task_type=text)),
+        ("once_task_id", lambda text: OnceTaskRef(once_task_id=text, once_task_type="T").read()),
+        ("once_task_type", lambda text: OnceTaskRef(once_task_id="t1", once_task_type=text).read()),
         ("once_task_type", lambda text: generate_once_task(once_task_type=text)),
-        ("once_task_type", lambda text: get_last_once_task_info(once_task_type=text)),
+        ("once_task_type", lambda text: OnceTaskRef(once_task_type=text).read_last()),
         ("anything", lambda text: check_text("anything", text)),
     ],
 )
@@ -140,4 +139,4 @@ def test_options_may_be_any_mapping() -> None:
 @pytest.mark.parametrize("name", [None, "", "  ", "None"])
 def test_a_name_that_a_template_made_of_nothing_is_the_type(name: str | None) -> None:
     assert generate_once_task(once_task_type="T", once_task_name=name).params["TaskName"] == "T"
-    assert get_last_once_task_info(once_task_type="T", once_task_name=name).params["TaskName"] == "T"
+    assert OnceTaskRef(once_task_type="T", once_task_name=name).read_last().params["TaskName"] == "T"

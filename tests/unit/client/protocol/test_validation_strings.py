@@ -17,9 +17,12 @@ ODD: tuple[Any, ...] = (5, 1.5, True, b"T", ["T"], {"T": 1}, object())
 # Every argument that is a text, by what takes it; the hook's readers that page ask when they are gone through.
 TAKES: dict[str, tuple[Callable[..., object], tuple[str, ...]]] = {
     "generate_once_task": (once_task.generate_once_task, ("once_task_type", "once_task_name", "source")),
-    "get_last_once_task_info": (once_task.get_last_once_task_info, ("once_task_type", "once_task_name", "source")),
+    "get_last_once_task_info": (
+        lambda source=None, **given: once_task.OnceTaskRef(**{"once_task_type": "T", **given}).read_last(source),
+        ("once_task_type", "once_task_name", "source"),
+    ),
     "get_once_task_result_info": (
-        lambda **given: once_task.get_once_task_result_info(once_task_id="id", **given),
+        lambda **given: once_task.OnceTaskRef(once_task_id="id", **given).read(),
         ("once_task_type", "once_task_name"),
     ),
     "describe_once_task": (
