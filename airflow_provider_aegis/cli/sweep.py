@@ -14,9 +14,9 @@ from airflow_provider_aegis.cli.table import print_table
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
 from airflow_provider_aegis.client.flows.exchange import exchange
 from airflow_provider_aegis.client.flows.submit import find_if_running
-from airflow_provider_aegis.client.jobs.once_task import cancel_once_task, generate_once_task
 from airflow_provider_aegis.hooks.aegis import AegisHook
-from airflow_provider_aegis.operators.submission import KEY, Submission
+from airflow_provider_aegis.operators.submission import TaskSubmission
+from airflow_provider_aegis.operators.submission_store import KEY
 
 SECONDS_EACH = 30.0
 # No try follows on one of these.
@@ -32,7 +32,7 @@ class StoredSubmission:
     task_id: str
     map_index: int
     state: str
-    submission: Submission
+    submission: TaskSubmission
 
 
 @suppress_logs_and_warning
@@ -69,22 +69,15 @@ def _row(stored: StoredSubmission, once_task_id: str, what: str) -> tuple[str, .
     return (*where, stored.submission.once_task_type, once_task_id, what)
 
 
-def _look(submission: Submission, *, cancel: bool) -> str | None:
+def _look(submission: TaskSubmission, *, cancel: bool) -> str | None:
     """Return the id of the submission's scan if it runs, and cancel it if that is wanted."""
     with AegisHook(aegis_conn_id=submission.aegis_conn_id, region=submission.region) as hook:
         config = hook.config
-        request = generate_once_task(
-            once_task_type=submission.once_task_type,
-            once_task_name=submission.once_task_name,
-            source=submission.source,
-        )
         until = config.clock.monotonic() + SECONDS_EACH
-        running = hook.run_flow(
-            find_if_running(config, request, submission.once_task_id, submission.window, deadline=until)
-        )
+        running = hook.run_flow(find_if_running(config, submission, deadline=until))
         if running and cancel:
-            hook.run_flow(exchange(config, cancel_once_task(running), deadline=until))
-        return running
+            hook.run_flow(exchange(config, running.cancel(), deadline=until))
+        return running.once_task_id if running else None
 
 
 def ended_submissions(conn_id: str) -> Iterator[StoredSubmission]:
@@ -112,7 +105,7 @@ def ended_submissions(conn_id: str) -> Iterator[StoredSubmission]:
     with create_session() as session:
         rows = session.execute(wanted).all()
     for *where, ti_id, state, value in rows:
-        submission = Submission.from_stored(json.loads(value))
+        submission = TaskSubmission.from_stored(json.loads(value))
         if submission is None or submission.aegis_conn_id != conn_id:
             continue
         state_now = "removed" if ti_id is None else str(state)

@@ -16,11 +16,10 @@ from airflow_provider_aegis.client.flows.submit import await_vacancy
 from airflow_provider_aegis.client.flows.wait import Ending, Outcome, Poller, wait
 from airflow_provider_aegis.client.jobs.once_task import (
     DEFAULT_UNKNOWN_GRACE,
+    OnceTask,
     OnceTaskJudge,
     OnceTaskRef,
-    generate_once_task,
 )
-from airflow_provider_aegis.client.protocol.operations import Call
 from airflow_provider_aegis.client.protocol.validation import as_seconds
 from airflow_provider_aegis.compat import AirflowTaskTimeout, BaseOperator, conf
 from airflow_provider_aegis.exceptions import (
@@ -33,7 +32,8 @@ from airflow_provider_aegis.exceptions import (
 from airflow_provider_aegis.hooks.connection import CONN_NAME
 from airflow_provider_aegis.operators.base import AegisTask
 from airflow_provider_aegis.operators.scan import Scan, cancel
-from airflow_provider_aegis.operators.submission import Submission, SubmissionStore
+from airflow_provider_aegis.operators.submission import TaskSubmission
+from airflow_provider_aegis.operators.submission_store import SubmissionStore
 from airflow_provider_aegis.triggers.once_task import FIRST_POLL_DELAY, AegisOnceTaskTrigger, AegisVacancyTrigger
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
         held = self.execution_timeout.total_seconds() if self.deferrable and self.execution_timeout else math.inf
         deadline = time.time() + min(self.timeout, held)
         # What cannot be handed to the triggerer should be known before a scan runs.
-        json.dumps(self._trigger(Submission("", ""), deadline).serialize())
+        json.dumps(self._trigger(deadline, once_task_id="", ours=True).serialize())
         return self._begin(context, deadline, waits=0)
 
     def execute_when_vacant(self, context: Context, event: Any = None) -> Any:
@@ -200,7 +200,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
         if not isinstance(once_task_id, str) or not isinstance(ours, bool):
             raise MalformedEventError("The trigger's event does not say of which scan it speaks.")
         with self.hook:
-            return self._conclude(context, ending, Submission("", "", once_task_id=once_task_id, ours=ours))
+            return self._conclude(context, ending, once_task_id, ours=ours)
 
     def on_kill(self) -> None:
         """Cancel the scan that this task started if a user ended the task, or ``execution_timeout`` passed."""
@@ -212,13 +212,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
     def _begin(self, context: Context, deadline: float, waits: int) -> Any:
         with self.hook, self.explained(context):
             self.show_console(context)
-            self._scan = Scan(
-                self.hook,
-                context,
-                self._request(),
-                replaces=self.cancel_on_kill,
-                awaited=self.wait_for_completion,
-            )
+            self._scan = Scan(self.hook, context, self._job, awaited=self.wait_for_completion)
             if self._killed:
                 raise TaskKilledError("The task was told to stop, so it starts no scan.")
             while (submission := self._obtain(deadline, waits)) is None:
@@ -229,14 +223,14 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
             if not self.wait_for_completion:
                 return submission.once_task_id
             ending = self._await_end(context, submission, deadline)
-            return self._conclude(context, ending, submission)
+            return self._conclude(context, ending, submission.once_task_id, ours=submission.ours)
 
-    def _obtain(self, deadline: float, waits: int) -> Submission | None:
+    def _obtain(self, deadline: float, waits: int) -> TaskSubmission | None:
         """Return the scan to wait for; ``None`` after waiting for another one to end."""
         assert self._scan
         until = self._monotonic(deadline)
         try:
-            return self._scan.obtain(until)
+            return self._scan.obtain(until, replaces=self.cancel_on_kill)
         except ConflictError as conflict:
             if self.on_conflict == "fail":
                 raise
@@ -246,11 +240,11 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
             self.log.info("The scan cannot be started yet; trying again when it may be possible. %s", conflict)
         if self.deferrable:
             self.defer(trigger=self._vacancy_trigger(delay, deadline, waits), method_name="execute_when_vacant")
-        if not self._scan.run(await_vacancy(self.hook.config, self._request(), first_delay=delay, deadline=until)):
+        if not self._scan.run(await_vacancy(self.hook.config, self._ref(""), first_delay=delay, deadline=until)):
             raise self._never_started()
         return None
 
-    def _await_end(self, context: Context, submission: Submission, deadline: float) -> Ending:
+    def _await_end(self, context: Context, submission: TaskSubmission, deadline: float) -> Ending:
         """Return how the scan ended, or defer."""
         config, read = self.hook.config, self._ref(submission.once_task_id).read()
         until, judge = self._monotonic(deadline), OnceTaskJudge(self.unknown_task_grace)
@@ -263,7 +257,8 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
         if ending:
             return ending
         self._leave_if_ended()
-        self.defer(trigger=self._trigger(submission, deadline), method_name="execute_complete")
+        trigger = self._trigger(deadline, once_task_id=submission.once_task_id, ours=submission.ours)
+        self.defer(trigger=trigger, method_name="execute_complete")
         raise AssertionError("defer() does not return")
 
     def _leave_if_ended(self) -> None:
@@ -272,7 +267,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
             self.on_kill()
             raise TaskKilledError("The task was ended before it could wait in the triggerer.")
 
-    def _conclude(self, context: Context, ending: Ending, submission: Submission) -> dict[str, Any]:
+    def _conclude(self, context: Context, ending: Ending, once_task_id: str, *, ours: bool) -> dict[str, Any]:
         """Return the payload of a good ending, and raise for every other one."""
         if ending.outcome is Outcome.ERROR and ending.error:
             self.show_request(context, error=ending.error)
@@ -280,15 +275,16 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
         self._scan = None  # there is nothing left to cancel
         self.show_request(context, payload=ending.payload, error=ending.error)
         runs_on = False
-        if ending.outcome is Outcome.DEADLINE and self.cancel_on_timeout and submission.ours:
-            runs_on = not cancel(self.hook, submission.once_task_id, seconds=DEADLINE_CANCEL_SECONDS)
+        if ending.outcome is Outcome.DEADLINE and self.cancel_on_timeout and ours:
+            runs_on = not cancel(self.hook, self._ref(once_task_id), seconds=DEADLINE_CANCEL_SECONDS)
         SubmissionStore(context).conclude(succeeded=ending.outcome is Outcome.SUCCESS, runs_on=runs_on)
         if ending.outcome is Outcome.SUCCESS:
             return dict(ending.payload)
-        raise bad_ending(ending, once_task_type=self.once_task_type, once_task_id=submission.once_task_id)
+        raise bad_ending(ending, once_task_type=self.once_task_type, once_task_id=once_task_id)
 
-    def _request(self) -> Call:
-        return generate_once_task(
+    @property
+    def _job(self) -> OnceTask:
+        return OnceTask(
             once_task_type=self.once_task_type, once_task_name=self.once_task_name, param=self.param, source=self.source
         )
 
@@ -297,9 +293,9 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
             once_task_type=self.once_task_type, once_task_name=self.once_task_name, once_task_id=once_task_id
         )
 
-    def _trigger(self, submission: Submission, deadline: float) -> AegisOnceTaskTrigger:
+    def _trigger(self, deadline: float, *, once_task_id: str, ours: bool) -> AegisOnceTaskTrigger:
         return AegisOnceTaskTrigger(
-            once_task_id=submission.once_task_id,
+            once_task_id=once_task_id,
             once_task_type=self.once_task_type,
             once_task_name=self.once_task_name,
             aegis_conn_id=self.aegis_conn_id,
@@ -309,7 +305,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
             first_poll_delay=self.first_poll_delay,
             unknown_task_grace=self.unknown_task_grace,
             deadline=deadline,
-            ours=submission.ours,
+            ours=ours,
             cancel_on_kill=self.cancel_on_kill,
         )
 

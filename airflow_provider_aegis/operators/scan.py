@@ -25,26 +25,19 @@ from airflow_provider_aegis.client.errors import (
     SecurityCenterError,
 )
 from airflow_provider_aegis.client.flows.exchange import Flow, Reply, Send, exchange, server_time
-from airflow_provider_aegis.client.flows.find_submitted import (
-    Submitted,
-    find_running,
-    find_submitted,
-    new_source,
-    ref_of,
-)
+from airflow_provider_aegis.client.flows.find_submitted import Submission, find_running, find_submitted, new_source
 from airflow_provider_aegis.client.flows.submit import cancel_submitted, snapshot, submit
-from airflow_provider_aegis.client.jobs.once_task import DEFAULT_UNKNOWN_GRACE, OnceTaskResult, Phase, cancel_once_task
-from airflow_provider_aegis.client.protocol.operations import Call
+from airflow_provider_aegis.client.jobs.once_task import (
+    DEFAULT_UNKNOWN_GRACE,
+    OnceTask,
+    OnceTaskRef,
+    OnceTaskResult,
+    Phase,
+)
 from airflow_provider_aegis.exceptions import TaskKilledError
 from airflow_provider_aegis.hooks.aegis import AegisHook
-from airflow_provider_aegis.operators.submission import (
-    Plan,
-    Submission,
-    SubmissionStore,
-    decide,
-    fingerprint_of,
-    generation_of,
-)
+from airflow_provider_aegis.operators.submission import Plan, TaskSubmission, decide, fingerprint_of
+from airflow_provider_aegis.operators.submission_store import SubmissionStore, generation_of
 from airflow_provider_aegis.operators.task_instance import was_ended
 
 if TYPE_CHECKING:
@@ -63,48 +56,57 @@ log = logging.getLogger(__name__)
 
 
 class Scan:
-    """What a try knows of its scan.
+    """The scan of one try.
 
     :param hook: reaches the service.
     :param context: of the running task.
-    :param request: the GenerateOnceTask call.
-    :param replaces: whether a scan that nobody wants any more is cancelled before another is started.
+    :param job: the scan to start.
     :param awaited: whether the task waits for the scan's end.
     """
 
-    def __init__(self, hook: AegisHook, context: Context, request: Call, *, replaces: bool, awaited: bool) -> None:
+    def __init__(self, hook: AegisHook, context: Context, job: OnceTask, *, awaited: bool) -> None:
         self._hook = hook
         self._context = context
-        self._request = request
-        self._replaces = replaces
-        self._awaited = awaited
         self._store = SubmissionStore(context)
-        self._mark = (fingerprint_of(request.params, hook.aegis_conn_id, hook.region), generation_of(context))
-        self._submission: Submission | None = None
+        self._job = job
+        params = job.submit().params
+        self._wanted = TaskSubmission(
+            fingerprint=fingerprint_of(params, hook.aegis_conn_id, hook.region),
+            generation=generation_of(context),
+            once_task_type=params["TaskType"],
+            once_task_name=params["TaskName"],
+            awaited=awaited,
+            aegis_conn_id=hook.aegis_conn_id,
+            region=hook.region,
+        )
+        self._submission: TaskSubmission | None = None
         self._cancels: bool | None = None  # what to do with the scan, once the task was killed
 
-    def obtain(self, until: float) -> Submission:
+    def obtain(self, until: float, *, replaces: bool) -> TaskSubmission:
         """Attach to the scan of an earlier try, or start one.
 
         :param until: deadline, seconds of the service's monotonic clock.
+        :param replaces: whether a scan that nobody wants any more is cancelled before another is started.
         :raises ConflictError: if the service cannot start one now.
         :raises OutcomeUnknownError: if it cannot be told whether one was started.
         :raises TaskKilledError: if the task was killed before one was started.
         """
-        submission = self._attach(until)
+        submission = self._attach(until, replaces)
         if submission is None:
             self._submission = None
             submission = self._start(until)
         return submission
 
-    def adopt(self, conflict: ConflictError, until: float) -> Submission | None:
+    def adopt(self, conflict: ConflictError, until: float) -> TaskSubmission | None:
         """Wait for the scan that is in the way, as one that is not ours; ``None`` if none of its kind runs."""
-        once_task_id = self.run(find_running(self._hook.config, self._request, deadline=until))
-        if once_task_id is None:
+        running = self.run(find_running(self._hook.config, self._wanted.ref, deadline=until))
+        if running is None:
             log.info("No scan of this kind runs that could be adopted. %s", conflict)
             return None
-        log.warning("Scan %s is not ours and is adopted: it is watched, and never cancelled.", once_task_id)
-        self._submission = replace(self._intent(""), once_task_id=once_task_id, ours=False)
+        log.warning(
+            "Scan %s is not ours. It is adopted: the task waits for it, and never cancels it.", running.once_task_id
+        )
+        self._submission = replace(self._wanted, once_task_id=running.once_task_id, ours=False)
         self._store.write(self._submission)
         return self._submission
 
@@ -161,42 +163,38 @@ class Scan:
         if submission and submission.ours:
             with self._hook.sibling() as hook:
                 if submission.once_task_id:
-                    cancelled = cancel(hook, submission.once_task_id)
+                    cancelled = cancel(hook, submission.ref)
                 else:
-                    request = self._request_of(submission.source)
-                    cancelled = cancel_if_it_runs(hook, request, submission, seconds=CANCEL_SECONDS)
+                    cancelled = cancel_if_it_runs(hook, submission, seconds=CANCEL_SECONDS)
             if timed_out:
                 self._store.conclude(succeeded=False, runs_on=not cancelled)
 
-    def _attach(self, until: float) -> Submission | None:
+    def _attach(self, until: float, replaces: bool) -> TaskSubmission | None:
         stored = self._store.read()
-        match decide(stored, *self._mark), stored:
-            case Plan.ATTACH, Submission():
+        match decide(stored, self._wanted), stored:
+            case Plan.ATTACH, TaskSubmission():
                 self._submission = stored
                 return stored if self._is_of_use(stored, until) else None
-            case Plan.FIND, Submission():
+            case Plan.FIND, TaskSubmission():
                 log.info("An earlier try may have started a scan; searching for it.")
                 self._submission = stored
-                request = self._request_of(stored.source)
-                found = self.run(find_submitted(self._hook.config, request, stored.window, deadline=until))
-                kept = self._keep(stored, found) if found else None
+                found = self.run(find_submitted(self._hook.config, stored, deadline=until))
+                kept = self._keep(found) if found else None
                 return kept if kept and self._is_of_use(kept, until) else None
-            case Plan.REPLACE, Submission() if self._replaces:
+            case Plan.REPLACE, TaskSubmission() if replaces:
                 log.info("The task was cleared or its arguments changed: the scan of the earlier try is cancelled.")
                 self._submission = stored
-                left = until - self._hook.config.clock.monotonic()
-                cancel_if_it_runs(self._hook, self._request_of(stored.source), stored, seconds=left)
+                cancel_if_it_runs(self._hook, stored, seconds=until - self._hook.config.clock.monotonic())
         return None
 
-    def _is_of_use(self, stored: Submission, until: float) -> bool:
+    def _is_of_use(self, stored: TaskSubmission, until: float) -> bool:
         """Whether the scan of an earlier try runs or succeeded."""
         try:
-            read = ref_of(self._request, stored.once_task_id).read()
-            payload = self.run(exchange(self._hook.config, read, deadline=until))
+            payload = self.run(exchange(self._hook.config, stored.ref.read(), deadline=until))
         except SecurityCenterError as error:
             if not error.transient:
                 raise
-            log.warning("How the scan of an earlier try stands cannot be read yet; waiting for it. %s", error)
+            log.warning("The scan of an earlier try cannot be read yet; waiting for it. %s", error)
             return True
         result = OnceTaskResult(payload)
         young = server_time(self._hook.config) - stored.since < DEFAULT_UNKNOWN_GRACE
@@ -209,10 +207,9 @@ class Scan:
         )
         return not over
 
-    def _start(self, until: float) -> Submission:
-        window = self.run(snapshot(self._hook.config, self._request, deadline=until))
-        source = "" if self._request.params.get("Source") else new_source()
-        intent = replace(self._intent(source), since=window.since, before=window.before)
+    def _start(self, until: float) -> TaskSubmission:
+        source = "" if self._job.submit().params["Source"] else new_source()
+        intent = self.run(snapshot(self._hook.config, replace(self._wanted, source=source), deadline=until))
         try:
             return self._submit(intent, until)
         except InvalidRequestError as error:
@@ -221,80 +218,63 @@ class Scan:
             log.warning("The start was refused; trying without a Source of its own, in case that is why. %s", error)
             return self._submit(replace(intent, source=""), until)
 
-    def _submit(self, intent: Submission, until: float) -> Submission:
+    def _submit(self, intent: TaskSubmission, until: float) -> TaskSubmission:
         self._store.write(intent)
         self._submission = intent
-        request = self._request_of(intent.source)
         try:
-            flow = submit(self._hook.config, request, intent.window, deadline=until)
-            submitted = self.run(flow)
+            return self._keep(self.run(submit(self._hook.config, self._job, intent, deadline=until)))
         except SecurityCenterError as error:
             if error.refused:  # else a scan may run after all, and a later try searches for it
                 self._store.delete()
                 self._submission = None
             raise
-        return self._keep(intent, submitted)
 
-    def _keep(self, intent: Submission, submitted: Submitted) -> Submission:
-        submission = replace(intent, once_task_id=submitted.once_task_id, ours=submitted.ours)
+    def _keep(self, submission: TaskSubmission) -> TaskSubmission:
+        """Store the submission of a scan that runs."""
         self._submission = submission
-        how = "was found again: its start had got no answer" if submitted.found else "is started"
-        log.info("Scan %s %s.", submitted.once_task_id, how)
-        if not submitted.ours:
-            log.warning("Scan %s may be somebody else's: it is watched, and never cancelled.", submitted.once_task_id)
+        if not submission.ours:
+            log.warning(
+                "Scan %s may be somebody else's. The task waits for it, and never cancels it.", submission.once_task_id
+            )
         try:
             self._store.write(submission)
         finally:
             self._end()  # the signal may have come while the start was under way
         return submission
 
-    def _intent(self, source: str) -> Submission:
-        params = self._request.params
-        return Submission(
-            *self._mark,
-            source=source,
-            awaited=self._awaited,
-            once_task_type=params["TaskType"],
-            once_task_name=params["TaskName"],
-            aegis_conn_id=self._hook.aegis_conn_id,
-            region=self._hook.region,
-        )
 
-    def _request_of(self, source: str) -> Call:
-        """The GenerateOnceTask call with the source of its submission."""
-        return Call(self._request.operation, {**self._request.params, "Source": source}) if source else self._request
-
-
-def cancel(hook: AegisHook, once_task_id: str, *, seconds: float = CANCEL_SECONDS) -> bool:
-    """Cancel a scan that runs, as well as it goes: what goes wrong is logged, and nothing is raised.
+def cancel(hook: AegisHook, task: OnceTaskRef, *, seconds: float = CANCEL_SECONDS) -> bool:
+    """Cancel a scan. An error is logged, and nothing is raised.
 
     :param seconds: for the call, with all its attempts.
     :return: whether it is cancelled.
     """
     try:
         until = hook.config.clock.monotonic() + seconds
-        hook.run_flow(exchange(hook.config, cancel_once_task(once_task_id), deadline=until))
+        hook.run_flow(exchange(hook.config, task.cancel(), deadline=until))
     except (SecurityCenterError, ConfigurationError) as error:
-        log.warning("Scan %s could not be cancelled and may run on: %s", once_task_id, error)
+        log.warning("Scan %s could not be cancelled and may run on: %s", task.once_task_id, error)
         return False
-    log.info("Scan %s is cancelled.", once_task_id)
+    log.info("Scan %s is cancelled.", task.once_task_id)
     return True
 
 
-def cancel_if_it_runs(hook: AegisHook, request: Call, submission: Submission, *, seconds: float) -> bool:
-    """Cancel the scan of a submission if it runs, as well as it goes: what goes wrong is logged, and nothing is raised.
+def cancel_if_it_runs(hook: AegisHook, submission: Submission, *, seconds: float) -> bool:
+    """Cancel the scan of a submission if it runs. An error is logged, and nothing is raised.
 
-    :param request: the GenerateOnceTask call, by whose source a scan is found of which no id is stored.
+    :param submission: without the id of its scan, the scan is searched by its source.
     :param seconds: for all calls.
     :return: whether it does not run any more.
     """
     name = submission.once_task_id or f"with the source {submission.source}"
     try:
         until = hook.config.clock.monotonic() + seconds
-        flow = cancel_submitted(hook.config, request, submission.once_task_id, submission.window, deadline=until)
-        cancelled = hook.run_flow(flow)
+        cancelled = hook.run_flow(cancel_submitted(hook.config, submission, deadline=until))
     except (SecurityCenterError, ConfigurationError) as error:
         log.warning("Scan %s could not be cancelled and may run on: %s", name, error)
         return False
-    log.info("Scan %s is cancelled." if cancelled else "Scan %s does not run any more.", cancelled or name)
+    if cancelled:
+        log.info("Scan %s is cancelled.", cancelled.once_task_id)
+    else:
+        log.info("Scan %s does not run any more.", name)
     return True

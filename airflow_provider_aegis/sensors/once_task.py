@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from airflow_provider_aegis.client.errors import SecurityCenterError
+from airflow_provider_aegis.client.flows.exchange import Patience
 from airflow_provider_aegis.client.flows.poll_interval import PollInterval
 from airflow_provider_aegis.client.flows.wait import LAST_READ_SECONDS, Ending, Outcome, Poller
 from airflow_provider_aegis.client.jobs.once_task import DEFAULT_UNKNOWN_GRACE, OnceTaskJudge, OnceTaskRef
@@ -153,7 +154,13 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
         if first:
             self._judge.unknown_since = began if self._store is None else self._stored
         self.show_console(context)
-        return Poller(read=read, judge=self._judge, now=time.time, began=began, retry_all_errors=bool(self.silent_fail))
+        return Poller(
+            read=read,
+            judge=self._judge,
+            now=time.time,
+            began=began,
+            patience=Patience.EVERY_ERROR if self.silent_fail else Patience.DEADLINE,
+        )
 
     def _first_reschedule(self, context: Context) -> datetime | None:
         """When this wait began, if it was rescheduled since."""

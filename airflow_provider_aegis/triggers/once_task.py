@@ -13,7 +13,7 @@ from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
-from airflow_provider_aegis.client.flows.exchange import Flow, exchange
+from airflow_provider_aegis.client.flows.exchange import Flow, Patience, exchange
 from airflow_provider_aegis.client.flows.poll_interval import PollInterval
 from airflow_provider_aegis.client.flows.submit import await_vacancy
 from airflow_provider_aegis.client.flows.wait import Ending, Outcome, wait
@@ -21,7 +21,6 @@ from airflow_provider_aegis.client.jobs.once_task import (
     DEFAULT_UNKNOWN_GRACE,
     OnceTaskJudge,
     OnceTaskRef,
-    generate_once_task,
 )
 from airflow_provider_aegis.client.protocol.validation import as_seconds, plain_seconds
 from airflow_provider_aegis.triggers.base import AegisTrigger
@@ -148,7 +147,7 @@ class AegisOnceTaskTrigger(AegisTrigger):
             ),
             deadline=self.monotonic_deadline(config),
             first_delay=as_seconds("first_poll_delay", self.first_poll_delay, zero=True),
-            retry_all_errors=self.retry_all_errors,
+            patience=Patience.EVERY_ERROR if self.retry_all_errors else Patience.DEADLINE,
         )
 
     def _cancel(self, config: ClientConfig) -> Flow[dict[str, Any]]:
@@ -202,6 +201,6 @@ class AegisVacancyTrigger(AegisTrigger):
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     def _await_vacancy(self, config: ClientConfig) -> Flow[bool]:
-        request = generate_once_task(once_task_type=self.once_task_type, once_task_name=self.once_task_name)
+        kind = OnceTaskRef(once_task_type=self.once_task_type, once_task_name=self.once_task_name)
         delay, deadline = as_seconds("delay", self.delay), self.monotonic_deadline(config)
-        return await_vacancy(config, request, first_delay=delay, deadline=deadline)
+        return await_vacancy(config, kind, first_delay=delay, deadline=deadline)

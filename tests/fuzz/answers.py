@@ -7,31 +7,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from airflow_provider_aegis.client.errors import ConfigurationError, ConflictError, SecurityCenterError, from_dict
 from airflow_provider_aegis.client.flows import exchange as flows
 from airflow_provider_aegis.client.flows import rate_limit
-from airflow_provider_aegis.client.flows.exchange import Flow, exchange
-from airflow_provider_aegis.client.flows.find_submitted import Window, find_running, find_submitted, new_source
+from airflow_provider_aegis.client.flows.exchange import Flow, Patience, exchange
+from airflow_provider_aegis.client.flows.find_submitted import Submission, find_running, find_submitted, new_source
 from airflow_provider_aegis.client.flows.paginate import Pages
 from airflow_provider_aegis.client.flows.poll_interval import PollInterval
 from airflow_provider_aegis.client.flows.submit import await_vacancy, snapshot, submit
 from airflow_provider_aegis.client.flows.wait import Ending, wait
 from airflow_provider_aegis.client.jobs.once_task import (
+    OnceTask,
     OnceTaskJudge,
     OnceTaskRef,
     OnceTaskResult,
     started_id,
     task_id_of,
 )
-from airflow_provider_aegis.client.protocol.operations import OPERATIONS, Call
+from airflow_provider_aegis.client.protocol.operations import OPERATIONS
 from airflow_provider_aegis.client.protocol.responses import Response, read_response
 from tests.fakes import READ, START, Stage, answer, config
 
 # More than any flow needs before its deadline; beyond, it would go on for ever.
 MOST_REQUESTS = 300
 SECONDS = 100.0
+SUBMISSION = Submission(once_task_type="T", once_task_name="T")
 CALLS = {"GenerateOnceTask": START, "GetOnceTaskResultInfo": READ}
 
 
@@ -114,7 +117,7 @@ def _wait(stage: Stage) -> None:
             judge=OnceTaskJudge(),
             poll_interval=PollInterval(10.0, 20.0),
             deadline=SECONDS,
-            retry_all_errors=True,
+            patience=Patience.EVERY_ERROR,
         )
     )
     event = json.loads(json.dumps(ending.as_dict()))
@@ -123,24 +126,23 @@ def _wait(stage: Stage) -> None:
 
 def _start(stage: Stage) -> None:
     def flow() -> Flow[object]:
-        window = yield from snapshot(stage.config, START, deadline=SECONDS)
-        return (yield from submit(stage.config, START, window, deadline=SECONDS))
+        submission = yield from snapshot(stage.config, SUBMISSION, deadline=SECONDS)
+        return (yield from submit(stage.config, OnceTask(once_task_type="T"), submission, deadline=SECONDS))
 
     stage.run_flow(flow())
 
 
 def _find(stage: Stage) -> None:
-    since = stage.clock.time()
-    request = Call(START.operation, {**START.params, "Source": new_source()})
-    stage.run_flow(find_submitted(stage.config, request, Window(since), deadline=SECONDS))
+    submission = replace(SUBMISSION, since=stage.clock.time(), source=new_source())
+    stage.run_flow(find_submitted(stage.config, submission, deadline=SECONDS))
 
 
 def _running(stage: Stage) -> None:
-    stage.run_flow(find_running(stage.config, START, deadline=SECONDS))
+    stage.run_flow(find_running(stage.config, SUBMISSION.ref, deadline=SECONDS))
 
 
 def _vacancy(stage: Stage) -> None:
-    stage.run_flow(await_vacancy(stage.config, START, first_delay=10.0, deadline=SECONDS))
+    stage.run_flow(await_vacancy(stage.config, SUBMISSION.ref, first_delay=10.0, deadline=SECONDS))
 
 
 CONVERSATIONS: tuple[Callable[[Stage], None], ...] = (_exchange, _wait, _start, _find, _running, _vacancy)

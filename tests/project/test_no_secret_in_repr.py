@@ -32,7 +32,6 @@ from airflow_provider_aegis.emulator.authentication import Authorization, _Held
 from airflow_provider_aegis.emulator.http import Request
 from airflow_provider_aegis.hooks.aegis import AegisHook
 from airflow_provider_aegis.operators.once_task import AegisOnceTaskOperator
-from airflow_provider_aegis.operators.submission import Submission
 from airflow_provider_aegis.sensors.once_task import AegisOnceTaskSensor
 from tests.captured import captured
 
@@ -133,7 +132,7 @@ def test_tasks_and_their_triggers_show_no_secret() -> None:
     scan: dict[str, Any] = {"once_task_type": "VUL_CHECK_TASK"}
     operator = AegisOnceTaskOperator(task_id="scan", **scan)
     sensor = AegisOnceTaskSensor(task_id="wait", once_task_id="id", **scan)
-    triggers = operator._trigger(Submission("", "", once_task_id="id"), 1.0), sensor._trigger(1.0)
+    triggers = operator._trigger(1.0, once_task_id="id", ours=True), sensor._trigger(1.0)
     for task in (operator, sensor):
         assert task.hook.config.credentials.ready() == KEYS
         shown = f"{task!r} {task} {vars(task)!r}"

@@ -40,7 +40,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adaptive_rate, "START_SHARE", 1.0)
     monkeypatch.setattr(adaptive_rate, "LOWEST_RATE", 100.0)
     monkeypatch.setattr(find_submitted, "SEARCH_PAUSES_SECONDS", (0.0, 0.0))
-    monkeypatch.setattr(find_submitted, "RETRY_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(exchange, "RETRY_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(submit, "SHORTEST_VACANCY_DELAY_SECONDS", 0.02)
     exchange.clock_offsets.clear()
     exchange.seen_offsets.clear()

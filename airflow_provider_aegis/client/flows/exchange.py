@@ -6,10 +6,12 @@ perform the same flow with blocking and with asynchronous means.
 
 from __future__ import annotations
 
+import logging
 import uuid
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from enum import Enum
 from functools import lru_cache
 from typing import Any
 
@@ -37,10 +39,14 @@ from airflow_provider_aegis.client.protocol.signing import Credentials, iso_date
 MAX_ATTEMPTS = 5
 FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 20.0
+# Between two series of attempts, while the service is down or throttles.
+RETRY_PAUSE_SECONDS = 15.0
 # Without a deadline nobody said how long a throttled call may take: beyond this it is the caller's to decide.
 LONGEST_RETRY_AFTER = 120.0
 # A date further off than this is not a clock that is wrong but a header that is.
 LARGEST_OFFSET = 10 * 365 * 86400.0
+
+log = logging.getLogger(__name__)
 
 # Seconds that an endpoint's clock is ahead of ours: what requests are dated with, learnt when one was refused for
 # its date; and what the last answer said.
@@ -48,17 +54,60 @@ clock_offsets: dict[str, float] = {}
 seen_offsets: dict[str, float] = {}
 
 
+class Patience(Enum):
+    """How long a call is tried again. Whatever the patience, a call is first tried ``MAX_ATTEMPTS`` times."""
+
+    ATTEMPTS = "attempts"  # no longer than that
+    DEADLINE = "deadline"  # until the deadline, after errors that may pass
+    EVERY_ERROR = "every error"  # until the deadline, also after errors that asking again cannot change
+
+    def outlasts(self, error: SecurityCenterError) -> bool:
+        """Whether a call is tried again after all its attempts met an error."""
+        return self is Patience.EVERY_ERROR or (self is Patience.DEADLINE and error.transient)
+
+
 def exchange(
-    config: ClientConfig, call: Call, *, deadline: float | None = None, priority: Priority = Priority.CALL
+    config: ClientConfig,
+    call: Call,
+    *,
+    deadline: float | None = None,
+    priority: Priority = Priority.CALL,
+    patience: Patience = Patience.ATTEMPTS,
 ) -> Flow[dict[str, Any]]:
     """Make one call and return the answer's payload.
 
     :param deadline: monotonic seconds of the service's clock after which nothing is tried any more.
     :param priority: which calls go before this one; an urgent operation is urgent in any case.
+    :param patience: how long the call is tried again; without a deadline no longer than ``ATTEMPTS``.
     :return: the JSON object of the answer, unchanged.
     :raises SecurityCenterError: as the answer says. A write of which it is open whether it arrived is not sent again
         and raises :class:`OutcomeUnknownError`.
     """
+    if patience is Patience.ATTEMPTS or deadline is None:
+        return _attempt(config, call, deadline, priority)
+    return _attempt_until(config, call, deadline, priority, patience)
+
+
+def _attempt_until(
+    config: ClientConfig, call: Call, deadline: float, priority: Priority, patience: Patience
+) -> Flow[dict[str, Any]]:
+    """Make a call, and make it again after a pause, until the deadline."""
+    reported = False
+    while True:
+        try:
+            return (yield from _attempt(config, call, deadline, priority))
+        except SecurityCenterError as error:
+            late = config.clock.monotonic() + RETRY_PAUSE_SECONDS >= deadline
+            if late or not patience.outlasts(error):
+                raise
+            level = logging.DEBUG if reported else logging.WARNING
+            log.log(level, "Security Center cannot be reached or throttles; retrying. %s", error)
+            reported = True
+        yield Sleep(RETRY_PAUSE_SECONDS)
+
+
+def _attempt(config: ClientConfig, call: Call, deadline: float | None, priority: Priority) -> Flow[dict[str, Any]]:
+    """Make a call with up to ``MAX_ATTEMPTS`` requests."""
     url = f"{config.endpoint.url}?{call.query}" if call.query else config.endpoint.url
     attempts = _Attempts()
     error: SecurityCenterError | None = None

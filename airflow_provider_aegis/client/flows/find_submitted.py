@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.errors import (
@@ -19,7 +19,7 @@ from airflow_provider_aegis.client.errors import (
     PermissionDeniedError,
     SecurityCenterError,
 )
-from airflow_provider_aegis.client.flows.exchange import Flow, Sleep, exchange
+from airflow_provider_aegis.client.flows.exchange import Flow, Patience, Sleep, exchange
 from airflow_provider_aegis.client.flows.paginate import Pages, read_list
 from airflow_provider_aegis.client.jobs.once_task import (
     OnceTaskRef,
@@ -28,7 +28,7 @@ from airflow_provider_aegis.client.jobs.once_task import (
     as_time,
     task_id_of,
 )
-from airflow_provider_aegis.client.protocol.operations import Call, call
+from airflow_provider_aegis.client.protocol.operations import call
 
 SOURCE_PREFIX = "airflow:"
 # The service gives times in whole seconds, and an answer takes a moment to arrive.
@@ -37,8 +37,6 @@ TIME_TOLERANCE_SECONDS = 5.0
 SEARCH_PAUSES_SECONDS = (0.0, 3.0, 6.0)
 # How long after its intent was stored a start of an earlier try may have arrived, with all waits and attempts.
 SUBMIT_WINDOW_SECONDS = 600.0
-# While the service is down or throttles, a call is made again this often, until the deadline.
-RETRY_PAUSE_SECONDS = 15.0
 NOT_OVER = (Phase.RUNNING, Phase.UNHEARD)
 OVER = (Phase.SUCCESS, Phase.TIMEOUT, Phase.FAILED)
 # GetLastOnceTaskInfo may say so of a task that it does not know.
@@ -47,18 +45,48 @@ NO_SUCH_TASK = "TASK_NOT_EXISTS"
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """When a start may have arrived, and what was there before it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A task that was started, or is about to be, with everything by which it can be found again.
 
+    :param source: the ``Source`` by which it is found; empty if it has none of its own.
     :param since: the service's time just before the start, UNIX epoch seconds.
-    :param before: ``CollectTime`` (milliseconds) of the last task of the same type and name before it, if any.
+    :param before: when the last task of the same type and name before it began, UNIX epoch milliseconds.
+    :param once_task_id: empty as long as the start is not known to have arrived.
+    :param ours: whether this submission surely started the task; only then is the task ever cancelled.
+    """
+
+    once_task_type: str
+    once_task_name: str
+    source: str = ""
+    since: float = 0.0
+    before: float | None = None
+    once_task_id: str = ""
+    ours: bool = True
+
+    @property
+    def ref(self) -> OnceTaskRef:
+        """The task, as far as it is known."""
+        return OnceTaskRef(
+            once_task_type=self.once_task_type, once_task_name=self.once_task_name, once_task_id=self.once_task_id
+        )
+
+
+S = TypeVar("S", bound=Submission)
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """When a task may have begun.
+
+    :param since: UNIX epoch seconds.
     :param seconds: length of the window.
+    :param before: when the task before it began, UNIX epoch milliseconds.
     """
 
     since: float
+    seconds: float
     before: float | None = None
-    seconds: float = SUBMIT_WINDOW_SECONDS
 
     def holds(self, began: float | None) -> bool | None:
         """Whether a task that began then can be the one; ``None`` where its time is not known.
@@ -71,21 +99,8 @@ class Window:
         return within and began != self.before
 
 
-@dataclass(frozen=True, slots=True)
-class Submitted:
-    """A task that was started.
-
-    :param ours: whether this submission surely started it.
-    :param found: whether its start was not answered, and it was found afterwards.
-    """
-
-    once_task_id: str
-    ours: bool = True
-    found: bool = False
-
-
-# The service does not filter by Source, or refuses this one.
-UNDECIDED = Submitted("")
+class _SourceIgnoredError(Exception):
+    """The service does not filter by ``Source``, or refuses this one."""
 
 
 def new_source() -> str:
@@ -94,122 +109,105 @@ def new_source() -> str:
 
 
 def find_submitted(
-    config: ClientConfig, request: Call, window: Window, *, deadline: float | None
-) -> Flow[Submitted | None]:
-    """Search for the task of a start without an answer.
+    config: ClientConfig, submission: S, *, deadline: float | None, seconds: float = SUBMIT_WINDOW_SECONDS
+) -> Flow[S | None]:
+    """Search for the task of a start that got no answer.
 
-    :param request: the GenerateOnceTask call.
     :param deadline: monotonic seconds of the service's clock.
-    :return: ``None`` if the service's answers say that there is none.
+    :param seconds: how long after ``since`` the start may have arrived.
+    :return: the submission with the id of its task; ``None`` if the service's answers say that there is none.
     :raises OutcomeUnknownError: if they cannot tell.
     """
     try:
-        source = str(request.params.get("Source") or "")
-        if source.startswith(SOURCE_PREFIX):
-            found = yield from _find_by_source(config, request, source, deadline)
-            if found is not UNDECIDED:
-                return found
-        return (yield from _find_by_time(config, request, window, deadline))
+        try:
+            if not submission.source:
+                raise _SourceIgnoredError
+            once_task_id = yield from _find_by_source(config, submission, deadline)
+            ours = True
+        except _SourceIgnoredError:
+            window = _Window(submission.since, seconds, submission.before)
+            once_task_id = yield from _find_by_time(config, submission.ref, window, deadline)
+            ours = False
     except OutcomeUnknownError:
         raise
     except SecurityCenterError as error:
-        raise _unclear(request, f"the service could not be asked: {error}", error.request_id) from error
+        raise _unclear(f"the service could not be asked: {error}", error.request_id) from error
+    if once_task_id is None:
+        return None
+    log.info("Scan %s was found again; its start had got no answer.", once_task_id)
+    return replace(submission, once_task_id=once_task_id, ours=ours)
 
 
-def _find_by_source(config: ClientConfig, request: Call, source: str, deadline: float | None) -> Flow[Submitted | None]:
-    """Search by the source; :data:`UNDECIDED` if the service does not filter by it."""
+def _find_by_source(config: ClientConfig, submission: Submission, deadline: float | None) -> Flow[str | None]:
+    """Search by the source.
+
+    :raises _SourceIgnoredError: if the service does not filter by it.
+    """
+    task, source = submission.ref, submission.source
     for pause in SEARCH_PAUSES_SECONDS:
         if pause:
             yield Sleep(pause)
         try:
-            last = yield from retry_all(config, last_of_kind(request, source=source), deadline)
+            last = yield from exchange(config, task.read_last(source), deadline=deadline, patience=Patience.DEADLINE)
         except InvalidRequestError as error:
             log.debug("The service refuses this Source. %s", error)
-            return UNDECIDED
+            raise _SourceIgnoredError from error
         if not _names_a_task(last):
             continue
-        records = yield from _records_of(config, request, deadline, Source=source)
+        records = yield from _records_of(config, task, deadline, Source=source)
         own = [record for record in records if record.get("Source") == source]
         if ids := [task_id_of(record.get("TaskId")) for record in own]:
-            return Submitted(ids[0], found=True)  # the service lists the newest first
-        unused = yield from retry_all(config, last_of_kind(request, source=new_source()), deadline)
+            return ids[0]  # the service lists the newest first
+        unused = yield from exchange(
+            config, task.read_last(new_source()), deadline=deadline, patience=Patience.DEADLINE
+        )
         if _names_a_task(unused):
             log.warning("Security Center does not filter by Source; the scan is searched by its time.")
-            return UNDECIDED
-        ids = yield from _candidates(config, request, _moment(last), last, deadline)
+            raise _SourceIgnoredError
+        ids = yield from _candidates(config, task, _moment(last), last, deadline)
         if len(ids) == 1:
-            return Submitted(ids[0], found=True)
-        raise _unclear(request, "the service knows the scan but not its id", OnceTaskResult(last).request_id)
+            return ids[0]
+        raise _unclear("the service knows the scan but not its id", OnceTaskResult(last).request_id)
     return None
 
 
-def _find_by_time(
-    config: ClientConfig, request: Call, window: Window, deadline: float | None
-) -> Flow[Submitted | None]:
+def _find_by_time(config: ClientConfig, task: OnceTaskRef, window: _Window, deadline: float | None) -> Flow[str | None]:
     unclear: str | None = None
     for pause in SEARCH_PAUSES_SECONDS:
         if pause:
             yield Sleep(pause)
-        payload = yield from retry_all(config, last_of_kind(request), deadline)
+        payload = yield from exchange(config, task.read_last(), deadline=deadline, patience=Patience.DEADLINE)
         began_in_it = window.holds(began_at(payload))
         unclear = None
         if began_in_it is False:
             continue
-        ids = yield from _candidates(config, request, window, payload if began_in_it else {}, deadline)
+        ids = yield from _candidates(config, task, window, payload if began_in_it else {}, deadline)
         if len(ids) == 1:
-            return Submitted(ids[0], ours=False, found=True)
+            return ids[0]
         last = OnceTaskResult(payload)
         if began_in_it or ids or last.phase is not Phase.MISSING:
             unclear = last.request_id
     if unclear is None:
         return None
-    raise _unclear(request, "the service's answers do not tell", unclear)
+    raise _unclear("the service's answers do not tell", unclear)
 
 
-def _unclear(request: Call, why: str, request_id: str) -> OutcomeUnknownError:
+def _unclear(why: str, request_id: str) -> OutcomeUnknownError:
     return OutcomeUnknownError(
         f"it is open whether the scan was started, and {why}. Look at the tasks in the console: cancel one that should "
         "not run, then clear this task.",
-        action=request.operation.name,
+        action="GenerateOnceTask",
         request_id=request_id,
     )
 
 
-def retry_all(config: ClientConfig, call: Call, deadline: float | None) -> Flow[dict[str, Any]]:
-    """Make a call, and make it again while the service is down or throttles, until the deadline."""
-    reported = False
-    while True:
-        try:
-            return (yield from exchange(config, call, deadline=deadline))
-        except SecurityCenterError as error:
-            late = deadline is None or config.clock.monotonic() + RETRY_PAUSE_SECONDS >= deadline
-            if late or not error.transient:
-                raise
-            level = logging.DEBUG if reported else logging.WARNING
-            log.log(level, "Security Center cannot be reached or throttles; retrying. %s", error)
-            reported = True
-        yield Sleep(RETRY_PAUSE_SECONDS)
-
-
-def find_running(config: ClientConfig, request: Call, *, deadline: float | None) -> Flow[str | None]:
-    """Return the id of the last task of the same type and name if it runs, so that it stands in the way of a start."""
-    last = yield from retry_all(config, last_of_kind(request), deadline)
+def find_running(config: ClientConfig, task: OnceTaskRef, *, deadline: float | None) -> Flow[OnceTaskRef | None]:
+    """Return the last task of a type and name if it runs, so that it stands in the way of a start."""
+    last = yield from exchange(config, task.read_last(), deadline=deadline, patience=Patience.DEADLINE)
     if OnceTaskResult(last).phase not in (*NOT_OVER, Phase.MISSING) or not _names_a_task(last):
         return None
-    ids = yield from _candidates(config, request, _moment(last), last, deadline, phases=NOT_OVER)
-    return ids[0] if len(ids) == 1 else None
-
-
-def last_of_kind(request: Call, *, source: str | None = None) -> Call:
-    """Return the call that reads the last task of the same type and name, and of a source if one is given."""
-    return ref_of(request).read_last(source)
-
-
-def ref_of(request: Call, once_task_id: str = "") -> OnceTaskRef:
-    """Name a task that was started by this request."""
-    return OnceTaskRef(
-        once_task_type=request.params["TaskType"], once_task_name=request.params["TaskName"], once_task_id=once_task_id
-    )
+    ids = yield from _candidates(config, task, _moment(last), last, deadline, phases=NOT_OVER)
+    return replace(task, once_task_id=ids[0]) if len(ids) == 1 else None
 
 
 def _names_a_task(last: Mapping[str, Any]) -> bool:
@@ -226,39 +224,43 @@ def began_at(record: Mapping[str, Any], name: str = "CollectTime") -> float | No
     return None if time is None else float(time.timestamp() * 1000)
 
 
-def _moment(last: Mapping[str, Any]) -> Window:
+def _moment(last: Mapping[str, Any]) -> _Window:
     """The window in which just the task of this answer began."""
     began = began_at(last)
-    return Window(0.0) if began is None else Window(began / 1000, seconds=TIME_TOLERANCE_SECONDS)
+    if began is None:
+        return _Window(0.0, SUBMIT_WINDOW_SECONDS)
+    return _Window(began / 1000, TIME_TOLERANCE_SECONDS)
 
 
 def _candidates(
     config: ClientConfig,
-    request: Call,
-    window: Window,
+    task: OnceTaskRef,
+    window: _Window,
     last: Mapping[str, Any],
     deadline: float | None,
     phases: tuple[Phase, ...] = tuple(set(Phase) - {Phase.MISSING}),
 ) -> Flow[list[str]]:
     """Ids of tasks that began in the window and that the service knows, in one of some phases, by that id."""
-    known = yield from _verified(config, request, [task_id_of(last.get("TaskId"))], deadline, phases)
+    known = yield from _verified(config, task, [task_id_of(last.get("TaskId"))], deadline, phases)
     since = int((window.since - TIME_TOLERANCE_SECONDS) * 1000)
     for read, time_name in ((_records_of, "TaskStartTime"), (_unfinished, "StartTime")):
         if known:
             return known
-        records = yield from read(config, request, deadline, StartTimeQuery=max(since, 0))
+        records = yield from read(config, task, deadline, StartTimeQuery=max(since, 0))
         ids = [task_id_of(record.get("TaskId")) for record in records if window.holds(began_at(record, time_name))]
-        known = yield from _verified(config, request, ids, deadline, phases)
+        known = yield from _verified(config, task, ids, deadline, phases)
     return known
 
 
 def _verified(
-    config: ClientConfig, request: Call, ids: list[str], deadline: float | None, phases: tuple[Phase, ...]
+    config: ClientConfig, task: OnceTaskRef, ids: list[str], deadline: float | None, phases: tuple[Phase, ...]
 ) -> Flow[list[str]]:
     known = []
     for once_task_id in dict.fromkeys(filter(None, ids)):
         try:
-            payload = yield from retry_all(config, ref_of(request, once_task_id).read(), deadline)
+            payload = yield from exchange(
+                config, replace(task, once_task_id=once_task_id).read(), deadline=deadline, patience=Patience.DEADLINE
+            )
         except InvalidRequestError:
             continue
         if OnceTaskResult(payload).phase in phases:
@@ -267,29 +269,33 @@ def _verified(
 
 
 def _records_of(
-    config: ClientConfig, request: Call, deadline: float | None, **wanted: Any
+    config: ClientConfig, task: OnceTaskRef, deadline: float | None, **wanted: Any
 ) -> Flow[list[Mapping[str, Any]]]:
     """Records of DescribeOnceTask, which does not list every type; of all pages."""
     pages = Pages("TaskManageResponseList", 50, key=("TaskId",), ahead=1)
-    params = {"TaskType": request.params["TaskType"], **wanted}
-    read = read_list(pages, "DescribeOnceTask", params, partial(retry_all, config, deadline=deadline))
-    return (yield from _listed(request, read))
+    params = {"TaskType": task.kind[0], **wanted}
+    ask = partial(exchange, config, deadline=deadline, patience=Patience.DEADLINE)
+    read = read_list(pages, "DescribeOnceTask", params, ask)
+    return (yield from _listed(task, read))
 
 
-def _unfinished(config: ClientConfig, request: Call, deadline: float | None, **_: Any) -> Flow[list[Mapping[str, Any]]]:
+def _unfinished(
+    config: ClientConfig, task: OnceTaskRef, deadline: float | None, **_: Any
+) -> Flow[list[Mapping[str, Any]]]:
     def read() -> Flow[list[Any]]:
-        unfinished = call("ListUnfinishedOnceTask", TaskType=request.params["TaskType"])
-        found = (yield from retry_all(config, unfinished, deadline)).get("OnceTasks")
+        unfinished = call("ListUnfinishedOnceTask", TaskType=task.kind[0])
+        payload = yield from exchange(config, unfinished, deadline=deadline, patience=Patience.DEADLINE)
+        found = payload.get("OnceTasks")
         return found if isinstance(found, list) else []
 
-    return (yield from _listed(request, read()))
+    return (yield from _listed(task, read()))
 
 
-def _listed(request: Call, read: Flow[list[Any]]) -> Flow[list[Mapping[str, Any]]]:
+def _listed(task: OnceTaskRef, read: Flow[list[Any]]) -> Flow[list[Mapping[str, Any]]]:
     try:
         records = yield from read
     except (PermissionDeniedError, InvalidRequestError) as error:
         log.debug("Not every list can be read for every type. %s", error)
         return []
-    name = request.params["TaskName"]
+    _, name = task.kind
     return [record for record in records if isinstance(record, Mapping) and record.get("TaskName", name) == name]

@@ -29,115 +29,112 @@ from airflow_provider_aegis.client.errors import (
     ProtocolError,
     SecurityCenterError,
 )
-from airflow_provider_aegis.client.flows.exchange import Flow, Sleep, exchange, server_time
+from airflow_provider_aegis.client.flows.exchange import Flow, Patience, Sleep, exchange, server_time
 from airflow_provider_aegis.client.flows.find_submitted import (
     NOT_OVER,
     OVER,
+    SUBMIT_WINDOW_SECONDS,
     TIME_TOLERANCE_SECONDS,
-    Submitted,
-    Window,
+    S,
+    Submission,
     began_at,
     find_submitted,
-    last_of_kind,
-    ref_of,
-    retry_all,
 )
 from airflow_provider_aegis.client.flows.rate_limit import Priority
-from airflow_provider_aegis.client.jobs.once_task import OnceTaskResult, cancel_once_task, started_id
-from airflow_provider_aegis.client.protocol.operations import Call
+from airflow_provider_aegis.client.jobs.once_task import OnceTask, OnceTaskRef, OnceTaskResult
 
 SHORTEST_VACANCY_DELAY_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
 
-def snapshot(config: ClientConfig, request: Call, *, deadline: float | None) -> Flow[Window]:
-    """Read what is there before a start.
+def snapshot(config: ClientConfig, submission: S, *, deadline: float | None) -> Flow[S]:
+    """Read what is there before a start, and note it in the submission.
 
-    :param request: the GenerateOnceTask call to come.
     :param deadline: monotonic seconds of the service's clock.
     """
     before = None
     try:
-        before = began_at((yield from retry_all(config, last_of_kind(request), deadline)))
+        before = began_at(
+            (yield from exchange(config, submission.ref.read_last(), deadline=deadline, patience=Patience.DEADLINE))
+        )
     except (PermissionDeniedError, InvalidRequestError) as error:
         log.warning(
             "The last scan of this kind cannot be read, so a start without an answer may not be found. %s", error
         )
-    return Window(server_time(config), before)
+    return replace(submission, since=server_time(config), before=before)
 
 
-def submit(config: ClientConfig, request: Call, window: Window, *, deadline: float | None) -> Flow[Submitted]:
+def submit(config: ClientConfig, job: OnceTask, submission: S, *, deadline: float | None) -> Flow[S]:
     """Start a task; if it is open whether the start arrived, search for it, and start once more only if there is none.
 
-    :param request: the GenerateOnceTask call.
+    :param job: the task to start; its source gives way to the submission's own.
+    :param submission: by what it is found again.
     :param deadline: monotonic seconds of the service's clock.
+    :return: the submission with the id of its task.
     :raises ConflictError: if the service cannot start it now.
     :raises OutcomeUnknownError: if the service's answers cannot tell whether it was started.
     """
-    warning: SecurityCenterError | None = None
+    start = replace(job, source=submission.source or job.source).submit()
+    lost = False
+    seconds = SUBMIT_WINDOW_SECONDS
     while True:
         try:
-            payload = yield from retry_all(config, request, deadline)
-            return Submitted(started_id(payload))
+            started = job.ref((yield from exchange(config, start, deadline=deadline, patience=Patience.DEADLINE)))
         except (OutcomeUnknownError, ProtocolError) as error:
             log.warning("The start got no clear answer; searching for the scan. %s", error)
-            so_far = server_time(config) + TIME_TOLERANCE_SECONDS - window.since
-            window = replace(window, seconds=max(window.seconds, so_far))
-            found = yield from find_submitted(config, request, window, deadline=deadline)
+            seconds = max(seconds, server_time(config) + TIME_TOLERANCE_SECONDS - submission.since)
+            found = yield from find_submitted(config, submission, deadline=deadline, seconds=seconds)
             if found:
                 return found
-            if warning:
+            if lost:
                 raise
-            warning = error
+            lost = True
         except ConflictError:
             # After a start without an answer, the scan that is in the way may be this one.
-            found = (yield from find_submitted(config, request, window, deadline=deadline)) if warning else None
-            if found:
+            if lost and (found := (yield from find_submitted(config, submission, deadline=deadline, seconds=seconds))):
                 return found
             raise
+        else:
+            log.info("Scan %s is started.", started.once_task_id)
+            return replace(submission, once_task_id=started.once_task_id, ours=True)
 
 
-def find_if_running(
-    config: ClientConfig, request: Call, once_task_id: str, window: Window, *, deadline: float
-) -> Flow[str | None]:
-    """Return the id of the task that this submission started, if it runs.
+def find_if_running(config: ClientConfig, submission: Submission, *, deadline: float) -> Flow[OnceTaskRef | None]:
+    """Return the task that this submission started, if it runs.
 
-    :param request: the GenerateOnceTask call.
-    :param once_task_id: id of the task; empty to search for it by its source.
+    :param submission: without the id of its task, the task is searched.
     :param deadline: monotonic seconds of the service's clock.
     """
-    if not once_task_id:
-        found = yield from find_submitted(config, request, window, deadline=deadline)
+    if not submission.once_task_id:
+        found = yield from find_submitted(config, submission, deadline=deadline)
         if found is None or not found.ours:
             return None
-        once_task_id = found.once_task_id
-    payload = yield from retry_all(config, ref_of(request, once_task_id).read(), deadline)
-    return None if OnceTaskResult(payload).phase in OVER else once_task_id
+        submission = found
+    payload = yield from exchange(config, submission.ref.read(), deadline=deadline, patience=Patience.DEADLINE)
+    return None if OnceTaskResult(payload).phase in OVER else submission.ref
 
 
-def cancel_submitted(
-    config: ClientConfig, request: Call, once_task_id: str, window: Window, *, deadline: float
-) -> Flow[str | None]:
+def cancel_submitted(config: ClientConfig, submission: Submission, *, deadline: float) -> Flow[OnceTaskRef | None]:
     """Cancel the task that this submission started, unless it is known not to run.
 
-    :return: the id of the cancelled task, ``None`` if there was nothing to cancel.
+    :return: the task that was cancelled, ``None`` if there was nothing to cancel.
     """
     now = config.clock.monotonic()
     half = now + (deadline - now) / 2
     try:
-        running = yield from find_if_running(config, request, once_task_id, window, deadline=half)
+        running = yield from find_if_running(config, submission, deadline=half)
     except SecurityCenterError as error:
-        if not once_task_id:
+        if not submission.once_task_id:
             raise
         log.debug("How the scan stands cannot be read, so it is cancelled in any case. %s", error)
-        running = once_task_id
+        running = submission.ref
     if running:
-        yield from retry_all(config, cancel_once_task(running), deadline)
+        yield from exchange(config, running.cancel(), deadline=deadline, patience=Patience.DEADLINE)
     return running
 
 
-def await_vacancy(config: ClientConfig, request: Call, *, first_delay: float, deadline: float | None) -> Flow[bool]:
+def await_vacancy(config: ClientConfig, task: OnceTaskRef, *, first_delay: float, deadline: float | None) -> Flow[bool]:
     """Wait until the last task of the same type and name is over.
 
     :param first_delay: seconds before the first look, and between two; less as the deadline comes near.
@@ -154,9 +151,9 @@ def await_vacancy(config: ClientConfig, request: Call, *, first_delay: float, de
                 return False
         yield Sleep(delay)
         try:
-            payload = yield from exchange(config, last_of_kind(request), deadline=deadline, priority=Priority.POLL)
+            payload = yield from exchange(config, task.read_last(), deadline=deadline, priority=Priority.POLL)
         except SecurityCenterError as error:
-            if not error.transient:
+            if not Patience.DEADLINE.outlasts(error):
                 raise
             log.debug("Whether the other scan is over cannot be read; retrying. %s", error)
             continue

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError, from_dict
-from airflow_provider_aegis.client.flows.exchange import Flow, Sleep, exchange
+from airflow_provider_aegis.client.flows.exchange import Flow, Patience, Sleep, exchange
 from airflow_provider_aegis.client.flows.poll_interval import PollInterval, Sample, remember
 from airflow_provider_aegis.client.flows.rate_limit import Priority
 from airflow_provider_aegis.client.jobs.base import Judge
@@ -67,7 +67,7 @@ class Poller:
     :param judge: says what an answer means.
     :param now: gives the seconds of a clock that does not jump during the wait.
     :param began: when the wait began, by that clock.
-    :param retry_all_errors: also retry errors that asking again cannot change.
+    :param patience: after which errors the job is read again at the next poll.
     :ivar payload: the last answer.
     :ivar error: the error that the last read met, ``None`` after an answer.
     """
@@ -76,7 +76,7 @@ class Poller:
     judge: Judge
     now: Callable[[], float]
     began: float
-    retry_all_errors: bool = False
+    patience: Patience = Patience.DEADLINE
     payload: Mapping[str, Any] = field(default_factory=dict)
     error: SecurityCenterError | None = None
     samples: list[Sample] = field(default_factory=lambda: [Sample(0.0, 0.0)])
@@ -93,7 +93,7 @@ class Poller:
         try:
             payload = yield from exchange(config, self.read, deadline=deadline, priority=priority)
         except SecurityCenterError as error:
-            if not (error.transient or self.retry_all_errors):
+            if not self.patience.outlasts(error):
                 raise
             if not self.error:  # one warning for each streak of errors
                 log.warning("Security Center cannot be read for now; retrying. %s", error)
@@ -117,22 +117,22 @@ def wait(
     poll_interval: PollInterval,
     deadline: float | None = None,
     first_delay: float = 0.0,
-    retry_all_errors: bool = False,
+    patience: Patience = Patience.DEADLINE,
 ) -> Flow[Ending]:
     """Wait until a job is over.
 
-    Errors that may pass are retried until the deadline. At the deadline the job is read one last time.
+    At the deadline the job is read one last time.
 
     :param read: the call that reads the job.
     :param judge: says what an answer means.
     :param deadline: seconds of the service's monotonic clock.
     :param first_delay: seconds before the first read.
-    :param retry_all_errors: also retry errors that asking again cannot change.
+    :param patience: after which errors the job is read again at the next poll.
     :return: how it ended.
     :raises SecurityCenterError: one that asking again cannot change.
     """
     now = config.clock.monotonic
-    poller = Poller(read=read, judge=judge, now=now, began=now(), retry_all_errors=retry_all_errors)
+    poller = Poller(read=read, judge=judge, now=now, began=now(), patience=patience)
     delay = first_delay
     while True:
         delay = min(delay, config.max_poll_delay)

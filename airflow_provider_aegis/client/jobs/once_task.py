@@ -9,7 +9,7 @@ import json
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -257,9 +257,17 @@ class OnceTaskRef:
         """
         return cancel_once_task(self.once_task_id)
 
-    def _call(self, action: str, **params: Any) -> Call:
+    @property
+    def kind(self) -> tuple[str, str]:
+        """Type and name, as they are sent.
+
+        :raises ConfigurationError: if one of them is empty or not a string.
+        """
         once_task_type = check_text("once_task_type", self.once_task_type)
-        name = _name(self.once_task_name, once_task_type)
+        return once_task_type, _name(self.once_task_name, once_task_type)
+
+    def _call(self, action: str, **params: Any) -> Call:
+        once_task_type, name = self.kind
         return call(action, TaskType=once_task_type, TaskName=name, **params)
 
 
@@ -291,12 +299,11 @@ class OnceTask:
 
     def ref(self, payload: Mapping[str, Any]) -> OnceTaskRef:
         """Name the task that was started; see :func:`started_id`."""
-        return replace(self.kind, once_task_id=started_id(payload))
-
-    @property
-    def kind(self) -> OnceTaskRef:
-        """The tasks of the same type and name."""
-        return OnceTaskRef(once_task_type=self.once_task_type, once_task_name=self.once_task_name)
+        return OnceTaskRef(
+            once_task_type=self.once_task_type,
+            once_task_name=self.once_task_name,
+            once_task_id=started_id(payload),
+        )
 
 
 @dataclass(slots=True)

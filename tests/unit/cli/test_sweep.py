@@ -13,7 +13,8 @@ import pytest
 
 from airflow_provider_aegis.__main__ import main
 from airflow_provider_aegis.emulator import Emulator, Fault
-from airflow_provider_aegis.operators.submission import KEY, Submission
+from airflow_provider_aegis.operators.submission import TaskSubmission
+from airflow_provider_aegis.operators.submission_store import KEY
 from tests.unit.airflow_task import AIRFLOW_2, FakeTask
 from tests.unit.operators.scans import CANCEL, READ, SCAN, scan, start_elsewhere
 
@@ -47,8 +48,8 @@ def put(monkeypatch: pytest.MonkeyPatch) -> Put:
 
     monkeypatch.setattr("airflow.utils.session.create_session", create_session)
 
-    def put(submission: Submission | dict[str, Any], state: str | None, task_id: str = "scan", **row: Any) -> None:
-        value = asdict(submission) if isinstance(submission, Submission) else submission
+    def put(submission: TaskSubmission | dict[str, Any], state: str | None, task_id: str = "scan", **row: Any) -> None:
+        value = asdict(submission) if isinstance(submission, TaskSubmission) else submission
         where = {"dag_id": "dag", "run_id": "run", "task_id": task_id, "map_index": -1, **row}
         with engine.begin() as connection:
             stored = {**where, "dag_run_id": 1, "key": KEY, "value": json.dumps(value)}
@@ -62,18 +63,18 @@ def put(monkeypatch: pytest.MonkeyPatch) -> Put:
 
 
 @pytest.fixture
-def left(sas: Emulator, task: FakeTask) -> Submission:
+def left(sas: Emulator, task: FakeTask) -> TaskSubmission:
     """A scan that runs, and what its task stored."""
     task.run(scan(wait_for_completion=False))
     assert task.store is not None
-    stored = Submission.from_stored(task.store[KEY])
+    stored = TaskSubmission.from_stored(task.store[KEY])
     assert stored
     return replace(stored, awaited=True)
 
 
 @pytest.mark.parametrize("state", ["failed", "success", "skipped", "upstream_failed", "removed", "deleted"])
 def test_a_scan_of_an_ended_task_is_listed(
-    state: str, sas: Emulator, left: Submission, put: Put, capsys: pytest.CaptureFixture[str]
+    state: str, sas: Emulator, left: TaskSubmission, put: Put, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(left, state)
     main(["sweep"])
@@ -84,7 +85,7 @@ def test_a_scan_of_an_ended_task_is_listed(
 
 
 @pytest.mark.parametrize("known", ["id", "source"])
-def test_it_is_cancelled_on_demand(known: str, sas: Emulator, left: Submission, put: Put) -> None:
+def test_it_is_cancelled_on_demand(known: str, sas: Emulator, left: TaskSubmission, put: Put) -> None:
     put(left if known == "id" else replace(left, once_task_id=""), "failed")
     main(["sweep", "--cancel"])
     assert sas.cancelled == sas.started
@@ -94,7 +95,7 @@ def test_it_is_cancelled_on_demand(known: str, sas: Emulator, left: Submission, 
 
 @pytest.mark.parametrize("state", ["running", "deferred", "up_for_retry", "queued", "scheduled", "restarting", None])
 def test_a_scan_whose_task_goes_on_is_left_alone(
-    state: str | None, sas: Emulator, left: Submission, put: Put, capsys: pytest.CaptureFixture[str]
+    state: str | None, sas: Emulator, left: TaskSubmission, put: Put, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(left, state)
     main(["sweep", "--cancel"])
@@ -108,7 +109,7 @@ def test_a_scan_whose_task_goes_on_is_left_alone(
     ids=lambda change: next(iter(change)),
 )
 def test_what_is_not_this_tasks_to_cancel_is_left_alone(
-    change: dict[str, Any], sas: Emulator, left: Submission, put: Put
+    change: dict[str, Any], sas: Emulator, left: TaskSubmission, put: Put
 ) -> None:
     put(replace(left, **change), "failed")
     reads = sas.requests[READ]
@@ -117,7 +118,7 @@ def test_what_is_not_this_tasks_to_cancel_is_left_alone(
     assert sas.requests[READ] == reads
 
 
-def test_a_colleagues_scan_is_not_found_by_our_source(sas: Emulator, left: Submission, put: Put) -> None:
+def test_a_colleagues_scan_is_not_found_by_our_source(sas: Emulator, left: TaskSubmission, put: Put) -> None:
     sas.finish(sas.started[0])
     start_elsewhere(once_task_type=SCAN)
     put(replace(left, once_task_id="", source="airflow:0123456789abcdef"), "failed")
@@ -132,7 +133,7 @@ def test_what_another_version_stored_is_passed_over(sas: Emulator, put: Put) -> 
 
 
 def test_trouble_with_one_scan_is_told_and_the_others_are_cancelled(
-    sas: Emulator, left: Submission, put: Put, capsys: pytest.CaptureFixture[str]
+    sas: Emulator, left: TaskSubmission, put: Put, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(left, "failed", "first")
     put(left, "failed", "second")

@@ -75,7 +75,7 @@ def test_a_cancellation_that_cannot_even_begin_is_logged(
     sas: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_AEGIS_DEFAULT", '{"conn_type": "aegis"}')
-    cancel(AegisHook(), "id")
+    cancel(AegisHook(), once_task.OnceTaskRef(once_task_type="T", once_task_id="id"))
     assert "Scan id could not be cancelled and may run on" in caplog.text
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_aegis.emulator import Emulator, Fault
 from airflow_provider_aegis.exceptions import OnceTaskDeadlineError
-from airflow_provider_aegis.operators.submission import KEY
+from airflow_provider_aegis.operators.submission_store import KEY
 from tests.unit.airflow_task import FakeStore, FakeTask
 from tests.unit.operators.scans import CANCEL, SCAN, START, both_modes, scan, start_elsewhere
 from tests.unit.operators.test_once_task_never_twice import run_until_killed

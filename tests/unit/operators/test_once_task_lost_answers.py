@@ -11,7 +11,7 @@ from airflow_provider_aegis.client.errors import (
     SecurityCenterError,
 )
 from airflow_provider_aegis.emulator import Emulator, Fault
-from airflow_provider_aegis.operators.submission import KEY
+from airflow_provider_aegis.operators.submission_store import KEY
 from tests.unit.airflow_task import FakeTask
 from tests.unit.operators.scans import READ, START, both_modes, scan, start_elsewhere
 

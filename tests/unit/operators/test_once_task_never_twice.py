@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_aegis.emulator import Emulator
 from airflow_provider_aegis.exceptions import OnceTaskDeadlineError, OnceTaskFailedError
-from airflow_provider_aegis.operators.submission import KEY
+from airflow_provider_aegis.operators.submission_store import KEY
 from tests.unit.airflow_task import FakeStore, FakeTask, Make
 from tests.unit.operators.scans import both_modes, scan
 

@@ -16,7 +16,7 @@ from airflow_provider_aegis.compat import AirflowTaskTimeout
 from airflow_provider_aegis.emulator import Emulator, Fault
 from airflow_provider_aegis.exceptions import OnceTaskFailedError, TaskKilledError
 from airflow_provider_aegis.operators.once_task import AegisOnceTaskOperator
-from airflow_provider_aegis.operators.submission import KEY
+from airflow_provider_aegis.operators.submission_store import KEY
 from tests.unit.airflow_task import FakeStore, FakeTask, channel
 from tests.unit.operators.scans import CANCEL, READ, START, scan, start_elsewhere
 

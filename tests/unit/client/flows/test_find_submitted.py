@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 from airflow_provider_aegis.client.flows.exchange import Send
-from airflow_provider_aegis.client.flows.find_submitted import Submitted, Window, find_submitted
-from airflow_provider_aegis.client.protocol.operations import call
+from airflow_provider_aegis.client.flows.find_submitted import Submission, find_submitted
 from airflow_provider_aegis.client.protocol.responses import Response
 from tests.fakes import EPOCH, answer, signature_of, stage
 
 OURS = "airflow:0123456789abcdef"
-REQUEST = call("GenerateOnceTask", TaskType="T", TaskName="T", Param="{}", Source=OURS)
+LOST = Submission(once_task_type="T", once_task_name="T", source=OURS, since=EPOCH)
 
 
 def respond(send: Send) -> Response:
@@ -27,6 +27,6 @@ def respond(send: Send) -> Response:
 
 def test_a_scan_on_the_second_page_is_found() -> None:
     here = stage(*[respond] * 9)
-    found = here.run_flow(find_submitted(here.config, REQUEST, Window(EPOCH), deadline=None))
-    assert found == Submitted("ours", found=True)
+    found = here.run_flow(find_submitted(here.config, LOST, deadline=None))
+    assert found == replace(LOST, once_task_id="ours", ours=True)
     assert [signature_of(send).action for send in here.sent] == ["GetLastOnceTaskInfo"] + 2 * ["DescribeOnceTask"]

@@ -16,7 +16,7 @@ from airflow_provider_aegis.client.errors import (
     ServiceError,
     UnreachableError,
 )
-from airflow_provider_aegis.client.flows.exchange import Flow, Send
+from airflow_provider_aegis.client.flows.exchange import Flow, Patience, Send
 from airflow_provider_aegis.client.flows.poll_interval import PollInterval
 from airflow_provider_aegis.client.flows.wait import LAST_READ_SECONDS, Ending, Outcome, wait
 from airflow_provider_aegis.client.jobs.once_task import OnceTaskJudge, OnceTaskRef
@@ -60,7 +60,7 @@ def test_the_first_read_can_wait() -> None:
 
 def test_no_delay_is_longer_than_the_connection_says() -> None:
     stage = Stage(config(max_poll_delay=0.2), [state("START"), state("SUCCESS")])
-    stage.run_flow(watch(stage.config, CALL, pace=PACE, first_delay=10))
+    stage.run_flow(wait_flow(stage, first_delay=10))
     assert stage.slept == [0.2, 0.2]
 
 
@@ -100,7 +100,7 @@ def test_what_no_asking_can_change_ends_it_at_once() -> None:
 
 
 def test_even_that_is_ridden_out_if_it_is_asked_for() -> None:
-    ending, _ = waited(failure("NoPermission", 403), state("SUCCESS"), retry_all_errors=True)
+    ending, _ = waited(failure("NoPermission", 403), state("SUCCESS"), patience=Patience.EVERY_ERROR)
     assert ending.outcome is Outcome.SUCCESS
 
 
