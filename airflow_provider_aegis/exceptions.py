@@ -39,14 +39,14 @@ class MalformedEventError(RuntimeError):
     """The trigger's event is missing, or not one that this provider sends; ``soft_fail`` does not hide that."""
 
 
+NOT_KNOWN = (
+    "is not known to Security Center; see whether the id and the type belong together, and whether the scan was "
+    "started on the same control plane (China or international)"
+)
 BAD_ENDINGS: dict[Outcome, tuple[type[OnceTaskError], str]] = {
     Outcome.TIMEOUT: (OnceTaskTimeoutError, "took too long for Security Center, which ended it"),
     Outcome.FAILED: (OnceTaskFailedError, "failed"),
-    Outcome.UNKNOWN_TASK: (
-        UnknownOnceTaskError,
-        "is not known to Security Center; see whether the id and the type belong together, and whether the scan was "
-        "started on the same control plane (China or international)",
-    ),
+    Outcome.UNKNOWN_TASK: (UnknownOnceTaskError, NOT_KNOWN),
     Outcome.DEADLINE: (OnceTaskDeadlineError, "was not over when the deadline passed"),
 }
 
@@ -58,6 +58,8 @@ def bad_ending(ending: Ending, *, once_task_type: str, once_task_id: str) -> Onc
     """
     cls, what = BAD_ENDINGS[ending.outcome]
     result = OnceTaskResult(ending.payload)
+    if ending.outcome is Outcome.DEADLINE and ending.payload and result.phase is Phase.MISSING:
+        what = f"{what}, and {NOT_KNOWN}"
     told = [f"status {result.status}"] if result.status else []
     told += [f"{result.progress:.0%} done"] if result.progress is not None else []
     told += [f"RequestId {result.request_id}"] if result.request_id else []

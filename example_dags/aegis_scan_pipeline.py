@@ -28,7 +28,7 @@ with DAG(dag_id="aegis_scan_pipeline", doc_md=__doc__, schedule=None, catchup=Fa
         task_id="wait",
         once_task_id="{{ ti.xcom_pull(task_ids='start', key='once_task_id') }}",
         once_task_type=SCAN,
-        poke_interval=5,
+        poll_interval=5,
         timeout=60 * 60,
     )
     result = AegisGetOnceTaskResultOperator(

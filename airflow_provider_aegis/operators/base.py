@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
-from airflow_provider_aegis.client.jobs.once_task import OnceTaskResult
+from airflow_provider_aegis.client.jobs.once_task import OnceTaskResult, unknown_type_warning
 from airflow_provider_aegis.hooks.aegis import AegisHook
 from airflow_provider_aegis.links.security_center import (
     RequestDiagnosisLink,
@@ -19,6 +20,8 @@ from airflow_provider_aegis.links.security_center import (
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperatorLink, Context
+
+log = logging.getLogger(__name__)
 
 
 class AegisTask:
@@ -42,6 +45,11 @@ class AegisTask:
         except SecurityCenterError as error:
             self.show_request(context, error=error)
             raise
+
+    def warn_of_type(self, once_task_type: str) -> None:
+        """Warn of a type of scan that is not documented."""
+        if warning := unknown_type_warning(once_task_type):
+            log.warning("%s", warning)
 
     def show_console(self, context: Context) -> None:
         """Put the link to the console into the UI."""

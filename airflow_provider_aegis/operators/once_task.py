@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow_provider_aegis.client.errors import ConflictError, from_dict
 from airflow_provider_aegis.client.flows.poll_interval import PollInterval
@@ -20,7 +20,7 @@ from airflow_provider_aegis.client.jobs.once_task import (
     OnceTaskJudge,
     OnceTaskRef,
 )
-from airflow_provider_aegis.client.protocol.validation import as_seconds
+from airflow_provider_aegis.client.protocol.validation import as_seconds, parse_seconds
 from airflow_provider_aegis.compat import AirflowTaskTimeout, BaseOperator, conf
 from airflow_provider_aegis.exceptions import (
     MalformedEventError,
@@ -34,16 +34,16 @@ from airflow_provider_aegis.operators.base import AegisTask
 from airflow_provider_aegis.operators.scan import Scan, cancel
 from airflow_provider_aegis.operators.submission import TaskSubmission
 from airflow_provider_aegis.operators.submission_store import SubmissionStore
-from airflow_provider_aegis.triggers.once_task import FIRST_POLL_DELAY, AegisOnceTaskTrigger, AegisVacancyTrigger
+from airflow_provider_aegis.triggers.once_task import AegisOnceTaskTrigger, AegisVacancyTrigger, first_delay
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 ONCE_TASK_ID = "once_task_id"
 ONCE_TASK_ADOPTED = "once_task_adopted"
-# When the deadline has passed; Airflow kills nobody meanwhile.
+# For the cancellation after the deadline; Airflow kills no process meanwhile.
 DEADLINE_CANCEL_SECONDS = 8.0
-ON_CONFLICT = ("wait", "adopt", "fail")
+OnConflict = Literal["wait", "adopt", "fail"]
 
 
 class AegisGetOnceTaskResultOperator(AegisTask, BaseOperator):
@@ -85,6 +85,7 @@ class AegisGetOnceTaskResultOperator(AegisTask, BaseOperator):
             payload = self.hook.get_once_task_result_info(
                 once_task_id=self.once_task_id, once_task_type=self.once_task_type, once_task_name=self.once_task_name
             )
+            self.warn_of_type(self.once_task_type)
             self.show_request(context, payload=payload)
             return payload
 
@@ -107,7 +108,11 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
     :param poll_interval: seconds, or a timedelta, between two reads at the least.
     :param max_poll_interval: seconds, or a timedelta, between two reads at the most, while the progress tells that the
         end is far.
-    :param timeout: how long the task waits in all, seconds or a timedelta; never for ever.
+    :param first_poll_delay: seconds, or a timedelta, from deferring to the triggerer's first read; where it is
+        not given 10, or ``poll_interval`` if that is shorter.
+    :param timeout: how long the task waits in all, seconds or a timedelta (templated); never for ever.
+    :param fail_on_timeout: whether a scan that Security Center ends with TIMEOUT fails the task; otherwise the payload
+        is pushed, and the DAG can branch on it.
     :param on_conflict: what to do if the service cannot start the scan now, because one of its kind runs, ran a moment
         ago, or ten run in the account. ``wait`` until it can; ``adopt`` the one of its kind, whose id then goes to
         XCom with ``once_task_adopted`` (or wait, if there is none); ``fail``.
@@ -120,13 +125,20 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
     :raises SecurityCenterError: for another error that asking again cannot change.
     """
 
-    template_fields: Sequence[str] = ("once_task_type", "once_task_name", "param", "source", "aegis_conn_id", "region")
+    template_fields: Sequence[str] = (
+        "once_task_type",
+        "once_task_name",
+        "param",
+        "source",
+        "aegis_conn_id",
+        "region",
+        "timeout",
+    )
     template_fields_renderers = {"param": "json"}
     ui_color = "#ffd9b5"
 
-    # Seldom worth an argument; a subclass can set them.
+    # Seldom worth an argument; a subclass can set it.
     unknown_task_grace: float = DEFAULT_UNKNOWN_GRACE
-    first_poll_delay: float = FIRST_POLL_DELAY
 
     def __init__(
         self,
@@ -141,8 +153,10 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: float | timedelta = 30.0,
         max_poll_interval: float | timedelta = 300.0,
-        timeout: float | timedelta = timedelta(hours=12),
-        on_conflict: str = "wait",
+        first_poll_delay: float | timedelta | None = None,
+        timeout: float | timedelta | str = timedelta(hours=12),
+        fail_on_timeout: bool = True,
+        on_conflict: OnConflict = "wait",
         cancel_on_kill: bool = True,
         cancel_on_timeout: bool = True,
         **kwargs: Any,
@@ -158,12 +172,14 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
         self.deferrable = deferrable
         self.poll_interval = as_seconds("poll_interval", poll_interval)
         self.max_poll_interval = max(as_seconds("max_poll_interval", max_poll_interval), self.poll_interval)
-        self.timeout = as_seconds("timeout", timeout)
+        self.first_poll_delay = first_delay(first_poll_delay, self.poll_interval)
+        self.timeout = timeout if isinstance(timeout, str) else as_seconds("timeout", timeout)
+        self.fail_on_timeout = fail_on_timeout
         self.on_conflict = on_conflict
         self.cancel_on_kill = cancel_on_kill
         self.cancel_on_timeout = cancel_on_timeout
-        if on_conflict not in ON_CONFLICT:
-            raise ValueError(f"on_conflict must be one of {', '.join(ON_CONFLICT)}, not {on_conflict!r}.")
+        if on_conflict not in get_args(OnConflict):
+            raise ValueError(f"on_conflict must be one of {', '.join(get_args(OnConflict))}, not {on_conflict!r}.")
         self._scan: Scan | None = None
         self._timed_out = self._killed = False
 
@@ -177,7 +193,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
 
     def _execute(self, context: Context) -> Any:
         held = self.execution_timeout.total_seconds() if self.deferrable and self.execution_timeout else math.inf
-        deadline = time.time() + min(self.timeout, held)
+        deadline = time.time() + min(parse_seconds("timeout", self.timeout), held)
         # What cannot be handed to the triggerer should be known before a scan runs.
         json.dumps(self._trigger(deadline, once_task_id="", ours=True).serialize())
         return self._begin(context, deadline, waits=0)
@@ -213,6 +229,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
         with self.hook, self.explained(context):
             self.show_console(context)
             self._scan = Scan(self.hook, context, self._job, awaited=self.wait_for_completion)
+            self.warn_of_type(self.once_task_type)
             if self._killed:
                 raise TaskKilledError("The task was told to stop, so it starts no scan.")
             while (submission := self._obtain(deadline, waits)) is None:
@@ -277,8 +294,12 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
         runs_on = False
         if ending.outcome is Outcome.DEADLINE and self.cancel_on_timeout and ours:
             runs_on = not cancel(self.hook, self._ref(once_task_id), seconds=DEADLINE_CANCEL_SECONDS)
-        SubmissionStore(context).conclude(succeeded=ending.outcome is Outcome.SUCCESS, runs_on=runs_on)
-        if ending.outcome is Outcome.SUCCESS:
+        tolerated = ending.outcome is Outcome.TIMEOUT and not self.fail_on_timeout
+        succeeded = ending.outcome is Outcome.SUCCESS or tolerated
+        SubmissionStore(context).conclude(succeeded=succeeded, runs_on=runs_on)
+        if tolerated:
+            self.log.warning("The scan ended with TIMEOUT; fail_on_timeout is off, so its payload is pushed.")
+        if succeeded:
             return dict(ending.payload)
         raise bad_ending(ending, once_task_type=self.once_task_type, once_task_id=once_task_id)
 

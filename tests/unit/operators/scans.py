@@ -19,12 +19,11 @@ both_modes = pytest.mark.parametrize("deferrable", [False, True], ids=["poke", "
 class Impatient(AegisOnceTaskOperator):
     """The operator, with nothing to wait for before the triggerer's first read."""
 
-    first_poll_delay = 0.0
     unknown_task_grace = 0.3
 
 
 def scan(deferrable: bool = False, **kwargs: Any) -> Make:
-    arguments: dict[str, Any] = {"once_task_type": SCAN, "poll_interval": 0.01, **kwargs}
+    arguments: dict[str, Any] = {"once_task_type": SCAN, "poll_interval": 0.01, "first_poll_delay": 0, **kwargs}
     return lambda: Impatient(task_id="scan", deferrable=deferrable, **arguments)
 
 

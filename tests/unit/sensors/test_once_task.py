@@ -40,7 +40,7 @@ def start(outcome: str | None = None, sas: Emulator | None = None) -> str:
 
 def sensor(mode: str, once_task_id: str, **kwargs: Any) -> Make:
     how: dict[str, Any] = {"deferrable": True} if mode == "deferrable" else {"mode": mode, "deferrable": False}
-    how |= {"poke_interval": 0.001, "first_poll_delay": 0, **kwargs}
+    how |= {"poll_interval": 0.001, "first_poll_delay": 0, **kwargs}
     return lambda: AegisOnceTaskSensor(task_id="wait", once_task_id=once_task_id, once_task_type=SCAN, **how)
 
 

@@ -120,13 +120,13 @@ def test_the_deferred_wait_ends_when_the_timeout_has_passed_since_the_first_read
 def test_it_sleeps_up_to_the_deadline(
     mode: str, poke_interval: float, passed: float, delay: float, sas: Emulator
 ) -> None:
-    one = sensor(mode, start(), timeout=100, poke_interval=poke_interval)()
+    one = sensor(mode, start(), timeout=100, poll_interval=poke_interval)()
     given = one._get_next_poke_interval(0.0, lambda: passed, 1)
     assert delay <= given <= delay * 1.1
 
 
 def test_a_long_nap_that_the_progress_allows_ends_at_the_deadline_too(sas: Emulator) -> None:
-    one = sensor("reschedule", start(), timeout=1000, poke_interval=10)()
+    one = sensor("reschedule", start(), timeout=1000, poll_interval=10)()
     seen = [Sample(0.0, 0.0), Sample(450.0, 0.05), Sample(900.0, 0.1)]
     one._poller = Poller(read=call(READ), judge=OnceTaskJudge(), now=time.time, began=0.0, samples=seen)
     assert one._get_next_poke_interval(0.0, lambda: 900.0, 3) == 100

@@ -30,7 +30,12 @@ def test_a_scan_that_is_over_never_defers(sas: Emulator, task: FakeTask) -> None
 def test_what_it_hands_over(sas: Emulator, task: FakeTask) -> None:
     once_task_id = start()
     one = AegisOnceTaskSensor(
-        task_id="wait", once_task_id=once_task_id, once_task_type=SCAN, deferrable=True, poke_interval=20, max_wait=90
+        task_id="wait",
+        once_task_id=once_task_id,
+        once_task_type=SCAN,
+        deferrable=True,
+        poll_interval=20,
+        max_poll_interval=90,
     )
     with pytest.raises(TaskDeferred) as deferred:
         one.execute(task.context)

@@ -30,7 +30,12 @@ TRACKED = {"on_failure_callback": track}
 MODES = {"poke": False, "deferrable": True}
 # Seconds after which a task fails that nonsense keeps waiting; all others fail before.
 SHORT = 8
-SCAN: dict[str, Any] = {"once_task_type": "VUL_CHECK_TASK", "poll_interval": 3, "max_poll_interval": 4}
+SCAN: dict[str, Any] = {
+    "once_task_type": "VUL_CHECK_TASK",
+    "poll_interval": 3,
+    "max_poll_interval": 4,
+    "first_poll_delay": 10,
+}
 
 
 def scan(name: str, conn_id: str, **more: Any) -> AegisOnceTaskOperator:
@@ -57,7 +62,7 @@ with DAG(dag_id="canary_ended", schedule=None, catchup=False):
 def sensor(name: str, conn_id: str, **more: Any) -> AegisOnceTaskSensor:
     """Ask for a scan that nobody started."""
     known: dict[str, Any] = {"once_task_id": "unknown", "once_task_type": "VUL_CHECK_TASK"}
-    known |= {"poke_interval": 1, "timeout": SHORT}
+    known |= {"poll_interval": 1, "first_poll_delay": 10, "timeout": SHORT}
     return AegisOnceTaskSensor(task_id=name, aegis_conn_id=conn_id, **known | more)
 
 

@@ -22,12 +22,12 @@ SCAN = "VUL_CHECK_TASK"
 TASKS: dict[type[Any], tuple[dict[str, Any], set[str], set[str]]] = {
     AegisOnceTaskOperator: (
         {"task_id": "t", "once_task_type": SCAN},
-        {"poll_interval", "max_poll_interval", "timeout"},
-        set(),
+        {"poll_interval", "max_poll_interval", "timeout", "first_poll_delay"},
+        {"first_poll_delay"},
     ),
     AegisOnceTaskSensor: (
         {"task_id": "t", "once_task_type": SCAN, "once_task_id": "id"},
-        {"poke_interval", "max_wait", "timeout", "unknown_task_grace", "first_poll_delay"},
+        {"poll_interval", "max_poll_interval", "timeout", "unknown_task_grace", "first_poll_delay"},
         {"timeout", "unknown_task_grace", "first_poll_delay"},
     ),
 }
@@ -39,6 +39,8 @@ TRIGGERS: dict[type[BaseTrigger], tuple[dict[str, Any], set[str], set[str]]] = {
     ),
     AegisVacancyTrigger: ({"once_task_type": SCAN, "aegis_conn_id": "aegis_default"}, {"delay"}, set()),
 }
+TEMPLATED = {"timeout"}  # what a template gives is judged when the task runs
+OLD_NAMES = {"poke_interval", "max_wait"}
 ODD: tuple[Any, ...] = ("30", "", True, [30], -1, timedelta(seconds=-1), float("nan"), float("inf"), 1e300)
 
 
@@ -50,6 +52,7 @@ def rows(
         for cls, (needed, spans, zero) in table.items()
         for name in sorted(spans)
         for value in (ODD if name in zero else (*ODD, 0))
+        if not (name in TEMPLATED and isinstance(value, str))
     ]
 
 
@@ -57,7 +60,7 @@ def rows(
 def test_no_span_of_time_is_forgotten_here(cls: type[Any]) -> None:
     _, spans, _ = {**TASKS, **TRIGGERS}[cls]
     parameters = inspect.signature(cls.__init__).parameters.values()
-    assert {one.name for one in parameters if "timedelta" in str(one.annotation)} == spans
+    assert {one.name for one in parameters if "timedelta" in str(one.annotation)} - OLD_NAMES == spans
 
 
 @pytest.mark.parametrize(("cls", "needed", "name", "value"), rows(TASKS))
@@ -73,7 +76,7 @@ def test_default_args_of_a_dag_are_judged_as_well(cls: type[Any]) -> None:
     needed, spans, _ = TASKS[cls]
     for name in spans:
         with pytest.raises(ConfigurationError, match=f"^{name} must be "):
-            cls(**needed, default_args={name: "30"})
+            cls(**needed, default_args={name: [30]})
 
 
 @pytest.mark.parametrize("cls", TASKS, ids=lambda cls: cls.__name__)
