@@ -23,7 +23,7 @@ with DAG(dag_id="aegis_scan_timeout", doc_md=__doc__, schedule=None, catchup=Fal
         once_task_id="{{ ti.xcom_pull(task_ids='start') }}",
         once_task_type=SCAN,
         fail_on_timeout=False,
-        poke_interval=5,
+        poll_interval=5,
         timeout=60 * 60,
     )
 

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
-from airflow_provider_aegis.client.flows.find_submitted import retry_all
+from airflow_provider_aegis.client.flows.exchange import Patience, exchange
 from airflow_provider_aegis.client.flows.paginate import AHEAD, Counts, Pages, read_pages, side_by_side
 from airflow_provider_aegis.client.readers import (
     ACCOUNT,
@@ -192,7 +192,7 @@ class Findings(Iterator[Record]):
 
     def _ask(self, call: Call) -> Flow[dict[str, Any]]:
         deadline = self._config.clock.monotonic() + PAGE_PATIENCE_SECONDS
-        return retry_all(self._config, call, deadline)
+        return exchange(self._config, call, deadline=deadline, patience=Patience.DEADLINE)
 
     def _members(self) -> Flow[list[tuple[str, bool]]]:
         """The accounts of the organisation, and whether each has to be asked for."""

@@ -85,8 +85,9 @@ def test_credentials_expire_in_the_middle_of_a_wait_and_no_poll_is_lost(
 
         def flow() -> Flow[Outcome]:
             started = yield from exchange(config, once_task.generate_once_task(once_task_type="VUL_CHECK_TASK"))
-            read = once_task.get_once_task_result_info(once_task_id=started["TaskId"], once_task_type="VUL_CHECK_TASK")
-            return (yield from watch(config, read, pace=PollInterval(2, 2))).outcome
+            read = once_task.OnceTaskRef(once_task_type="VUL_CHECK_TASK", once_task_id=started["TaskId"]).read()
+            flow = wait(config, read, judge=once_task.OnceTaskJudge(), poll_interval=PollInterval(2, 2))
+            return (yield from flow).outcome
 
         assert driver.run_flow(config, slept_by(clock, flow())) is Outcome.SUCCESS
         assert sas.requests["GetOnceTaskResultInfo"] >= 100

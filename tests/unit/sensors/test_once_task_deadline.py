@@ -12,7 +12,7 @@ from airflow_provider_aegis.client.flows import wait
 from airflow_provider_aegis.client.flows.exchange import exchange
 from airflow_provider_aegis.client.flows.poll_interval import Sample
 from airflow_provider_aegis.client.flows.rate_limit import Priority
-from airflow_provider_aegis.client.flows.wait import LAST_READ_SECONDS, Poller
+from airflow_provider_aegis.client.flows.wait import Poller
 from airflow_provider_aegis.client.jobs.once_task import OnceTaskJudge
 from airflow_provider_aegis.client.protocol.operations import call
 from airflow_provider_aegis.compat import AirflowSensorTimeout
