@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.client.protocol.operations import OPERATIONS, Operation
+from airflow_provider_aegis.client.protocol.operations import OPERATIONS, Operation, find_operation
+from airflow_provider_aegis.client.readers import FINDINGS, READERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,22 @@ _READ = Use("GetOnceTaskResultInfo", "reads how the scan stands")
 _CANCEL = "the scan runs on in Security Center, with a warning in the task's log"
 _SEARCH = "the task fails where the other lists cannot tell, and says what to check"
 
-# Adding a class is an entry here; what it may call has to be among OPERATIONS.
+
+def findings_uses(*names: str) -> tuple[Use, ...]:
+    """Return the operations that sets of findings are read with, as the table of readers says.
+
+    :param names: of sets, as ``vulnerabilities``; all of them where none is given.
+    """
+    sets: dict[str, list[str]] = {}
+    for name in names or FINDINGS:
+        for action in {read.action: None for read in FINDINGS[name].reads}:
+            each = READERS[action].for_each
+            for called in (*((each.action,) if each else ()), action):
+                sets.setdefault(called, []).append(name)
+    return tuple(Use(action, f"reads {', '.join(found)}") for action, found in sets.items())
+
+
+# Adding a class is an entry here.
 USES: dict[str, tuple[Use, ...]] = {
     "AegisOnceTaskOperator": (
         Use("GenerateOnceTask", "starts the scan"),
@@ -52,12 +68,16 @@ USES: dict[str, tuple[Use, ...]] = {
         Use("CancelOnceTask", "cancels the operator's scan when a user ends the deferred task", _CANCEL),
     ),
     "AegisVacancyTrigger": (Use("GetLastOnceTaskInfo", "waits for a scan that is in the way of the operator's"),),
+    "read_findings": (
+        *findings_uses(),
+        Use("DescribeMonitorAccounts", "lists the accounts of the organisation for accounts='all'"),
+    ),
     "test_connection": (Use("GetLastOnceTaskInfo", "asks whether the keys and the endpoint are right"),),
 }
 
 
 def operations_of(names: Iterable[str] = ()) -> tuple[Operation, ...]:
-    """Return the operations that some classes call, each once, in the order of the operations table.
+    """Return the operations that some classes call, each once, in the order of the tables of operations and of readers.
 
     :param names: of classes, as in :data:`USES`; all of them where none is given.
     :raises ConfigurationError: if there is no class of such a name; the text says which there are.
@@ -66,7 +86,7 @@ def operations_of(names: Iterable[str] = ()) -> tuple[Operation, ...]:
     if unknown := [name for name in wanted if name not in USES]:
         raise ConfigurationError(f"There is no {' and no '.join(unknown)} here. There are: {', '.join(USES)}.")
     called = {use.action for name in wanted for use in USES[name]}
-    return tuple(operation for operation in OPERATIONS.values() if operation.name in called)
+    return tuple(map(find_operation, (action for action in (*OPERATIONS, *READERS) if action in called)))
 
 
 def ram_policy(*names: str) -> dict[str, Any]:

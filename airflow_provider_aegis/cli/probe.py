@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.credentials.base import authenticate
@@ -20,7 +21,9 @@ from airflow_provider_aegis.client.flows.exchange import exchange, seen_offsets
 from airflow_provider_aegis.client.jobs.once_task import OnceTaskRef
 from airflow_provider_aegis.client.protocol.endpoints import unknown_region_warning
 from airflow_provider_aegis.client.protocol.operations import Call, Operation, call
+from airflow_provider_aegis.client.readers import READERS, Reader
 from airflow_provider_aegis.hooks.aegis import AegisHook
+from airflow_provider_aegis.ram_policy import USES
 
 SECONDS_EACH = 20.0
 # What the service accepts; a clock further off costs every process a refused request before it is corrected.
@@ -32,6 +35,16 @@ SCAN_TYPE = "ASSETS_COLLECTION"
 NO_TASK = "0" * 32
 NO_MACHINE = "00000000-0000-0000-0000-000000000000"
 
+
+def _read_nothing(reader: Reader) -> Call:
+    """A reader's call for one record, of something that does not exist where its list hangs on something."""
+    hanging = (reader.for_each.param,) if reader.for_each else ()
+    params: dict[str, Any] = dict.fromkeys((*reader.required, *hanging), "0")
+    if "Type" in params:
+        params["Type"] = "cve"
+    return call(reader.action, **params, CurrentPage=1, PageSize=1)
+
+
 # The harmless read that tries each operation. A read without an entry is not tried, as no write is.
 PROBES: dict[str, Call] = {
     one.operation.name: one
@@ -40,6 +53,7 @@ PROBES: dict[str, Call] = {
         OnceTaskRef(once_task_id=NO_TASK, once_task_type=SCAN_TYPE).read(),
         call("DescribeOnceTask", TaskType=SCAN_TYPE, TaskId=NO_TASK, CurrentPage=1, PageSize=10),
         call("ListUnfinishedOnceTask", TaskType=SCAN_TYPE, Target=NO_MACHINE),
+        *(_read_nothing(READERS[use.action]) for use in USES["read_findings"]),
     )
 }
 # What the service itself says of a call; every other error leaves open whether it was reached.

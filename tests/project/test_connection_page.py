@@ -27,13 +27,8 @@ def _name(one: Field) -> str:
 
 
 def _default(one: Field) -> str:
-    return (
-        ""
-        if one.default in (None, math.inf)
-        else f" Default: `{one.default}`."
-        if isinstance(one.default, str)
-        else f" Default: {one.default:g}."
-    )
+    shown = f"{one.default:g}" if isinstance(one.default, float) else one.default
+    return "" if one.default in (None, math.inf) else f" Default: {shown}."
 
 
 def test_the_fields_are_those_of_the_connection() -> None:

@@ -54,7 +54,7 @@ def _section(name: str, uses: tuple[Use, ...]) -> str:
 """
 
 
-TITLES = {"test_connection": "The connection test"}
+TITLES = {"read_findings": "Reading findings", "test_connection": "The connection test"}
 
 
 def test_the_page_is_current() -> None:

@@ -13,12 +13,13 @@ from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_aegis.client.errors import ConfigurationError, OutcomeUnknownError, PermissionDeniedError
 from airflow_provider_aegis.client.protocol.operations import OPERATIONS
+from airflow_provider_aegis.client.readers import FINDINGS, READERS
 from airflow_provider_aegis.emulator import Emulator, Fault
 from airflow_provider_aegis.emulator import operations as emulated
 from airflow_provider_aegis.get_provider_info import get_provider_info
 from airflow_provider_aegis.hooks.aegis import AegisHook
 from airflow_provider_aegis.operators.once_task import AegisGetOnceTaskResultOperator, AegisOnceTaskOperator
-from airflow_provider_aegis.ram_policy import USES, operations_of, ram_policy
+from airflow_provider_aegis.ram_policy import USES, findings_uses, operations_of, ram_policy
 from airflow_provider_aegis.sensors.once_task import AegisOnceTaskSensor
 from airflow_provider_aegis.triggers.once_task import AegisOnceTaskTrigger, AegisVacancyTrigger
 from tests.unit.airflow_task import FakeTask
@@ -100,12 +101,20 @@ def run_of_the_connection_test(sas: Emulator, task: FakeTask) -> None:
     assert worked, message
 
 
+def run_of_the_readers(sas: Emulator, task: FakeTask) -> None:
+    with AegisHook() as hook:
+        for name in FINDINGS:
+            assert list(hook.read_findings(name))
+        assert list(hook.read_findings("assets", accounts="all"))
+
+
 RUNS: dict[str, Callable[[Emulator, FakeTask], None]] = {
     "AegisOnceTaskOperator": runs_of_the_operator,
     "AegisGetOnceTaskResultOperator": run_of_the_result_operator,
     "AegisOnceTaskSensor": runs_of_the_sensor,
     "AegisOnceTaskTrigger": run_of_the_trigger,
     "AegisVacancyTrigger": run_of_the_vacancy_trigger,
+    "read_findings": run_of_the_readers,
     "test_connection": run_of_the_connection_test,
 }
 
@@ -176,11 +185,19 @@ def test_every_class_of_this_provider_has_its_entry() -> None:
         and one.__module__ == module.__name__
         and (issubclass(one, BaseTrigger) or hasattr(one, "execute"))
     }
-    assert set(USES) == classes | {"test_connection"}
+    assert set(USES) == classes | {"read_findings", "test_connection"}
 
 
 def test_what_is_used_is_known() -> None:
-    assert {use.action for uses in USES.values() for use in uses} <= set(OPERATIONS)
+    assert {use.action for uses in USES.values() for use in uses} <= {*OPERATIONS, *READERS}
+
+
+def test_a_set_of_findings_has_a_policy_of_its_own() -> None:
+    assert [(use.action, use.purpose) for use in findings_uses("virus_events", "vulnerabilities")] == [
+        ("ListVirusScanMachine", "reads virus_events"),
+        ("ListVirusScanMachineEvent", "reads virus_events"),
+        ("DescribeVulList", "reads vulnerabilities"),
+    ]
 
 
 def test_the_policy_is_a_ram_document_with_both_prefixes() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_aegis.client.protocol import operations as client_operations
+from airflow_provider_aegis.client.readers import READERS
 from airflow_provider_aegis.emulator.operations import OPERATIONS
 from tests.unit.emulator.support import KIND, Caller, make_caller
 
@@ -13,7 +14,7 @@ LEAVES = {"TaskType": "IMAGE_SCAN", "CurrentPage": 1, "PageSize": 20, "RelateInf
 
 
 def test_there_is_every_operation_that_the_client_knows() -> None:
-    assert OPERATIONS.keys() == client_operations.OPERATIONS.keys()
+    assert OPERATIONS.keys() == client_operations.OPERATIONS.keys() | READERS.keys()
 
 
 @pytest.mark.parametrize(

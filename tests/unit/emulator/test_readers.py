@@ -174,7 +174,7 @@ def test_a_virus_scan_finds_more_on_the_first_machine() -> None:
 
 
 def test_machines_that_do_not_report_have_no_findings_and_are_offline_in_the_inventory() -> None:
-    caller = make_caller(findings=1000, machines=7)
+    caller = make_caller(findings=1000, machines=7, requests_per_second=0)
     everything = read(caller, "DescribeVulList", **CVE)
     caller.account.set(offline_machines=3)
     machines = read(caller, "DescribeCloudCenterInstances")
