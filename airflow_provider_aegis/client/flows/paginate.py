@@ -8,8 +8,9 @@ may give less.
 By number, as many pages as the last total leaves are asked for side by side, :data:`AHEAD` at the most; what they bring
 is taken in their order, to the last of them. While such a list is read it may shift: a record that is new moves others
 to the next page, where they come a second time, and one that vanishes moves others to a page that was read before. So
-what came twice is dropped and counted, and a total that moved is reported. By token the list stands still; it is read
-in order.
+what came twice is dropped and counted, and a total that moved is reported. Pages that shift and are served in another
+order can miss a record between them: if the total moves among pages that were asked for side by side, these are read
+again in order, and so is the rest. By token the list stands still; it is read in order.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class Pages:
         self._total: float | None = None
         self._moved = False
         self._barren = self._longest = 0
-        self._page = 0
+        self._page = self._again = 0
         self._next: list[dict[str, Any]] = [
             {} if not paged else {"UseNextToken": True} if by_token else {"CurrentPage": 1}
         ]
@@ -116,8 +117,16 @@ class Pages:
         :return: for each answer the records in it that were not in one before.
         """
         assert len(payloads) == len(self._next)
-        fresh = [self._take(payload) for payload in payloads]
-        self._next = self._after(payloads[-1])
+        began, totals = self._page, {self._total} - {None}
+        fresh = []
+        for payload in payloads:
+            fresh.append(self._take(payload))
+            totals |= {self._total} - {None}
+        if len(payloads) > 1 and len(totals) > 1:
+            self._ahead, self._again, self._page = 1, self._page, began
+            self._next = [{"CurrentPage": began + 1}]
+        else:
+            self._next = self._after(payloads[-1])
         return fresh
 
     def _take(self, payload: Mapping[str, Any]) -> list[Any]:
@@ -125,15 +134,15 @@ class Pages:
         records = found if isinstance(found, list) else []
         add, mark = self._seen.add, self._mark
         fresh = [record for record in records if add(mark(record))]
-        counts = self.counts
+        counts, again = self.counts, self._page < self._again
         counts.pages += 1
         counts.records += len(fresh)
-        counts.duplicates += len(records) - len(fresh)
+        counts.duplicates += 0 if again else len(records) - len(fresh)
         if isinstance(request_id := payload.get("RequestId"), str):
             counts.request_ids.append(request_id)
         self._page += 1
         self._longest = max(self._longest, len(records))
-        self._barren = self._barren + 1 if records and not fresh else 0
+        self._barren = self._barren + 1 if records and not (fresh or again) else 0
         self._note_total(as_number(_said(payload, "TotalCount")))
         return fresh
 

@@ -156,12 +156,32 @@ def test_a_list_that_shifts_by_more_than_a_page_is_read_to_its_end() -> None:
     assert (pages.counts.duplicates, pages.counts.moved, pages.counts.claimed) == (2, 1, 14)
 
 
+def test_pages_that_were_side_by_side_while_the_total_moved_are_read_again_in_order() -> None:
+    records = [{"Id": number} for number in range(10)]
+    shifted = [{"Id": -1}, {"Id": -2}, *records]
+    pages = Pages("L", 2, key=("Id",))
+    got = [*pages.read([{"L": records[:2], "TotalCount": 10}])[0]]
+    assert [params["CurrentPage"] for params in pages.params] == [2, 3, 4, 5]
+    # Pages 3 and 5 were served before the list shifted, and 2 and 4 after it: 2 and 6 are on none of them.
+    served = [shifted[2:4], records[4:6], shifted[6:8], records[8:]]
+    for fresh in pages.read([{"L": page, "TotalCount": 12 if page[0] in shifted[2:7:4] else 10} for page in served]):
+        got += fresh
+    order = []
+    while asked := pages.params:
+        (number,) = (params["CurrentPage"] for params in asked)
+        order.append(number)
+        got += pages.read([{"L": shifted[2 * number - 2 : 2 * number], "TotalCount": 12}])[0]
+    assert sorted(record["Id"] for record in got) == list(range(10))
+    assert order == [2, 3, 4, 5, 6, 7]
+    assert (pages.counts.duplicates, pages.counts.moved) == (6, 1)
+
+
 def test_pages_beyond_one_that_seems_the_last_count_as_they_are_there_already() -> None:
     pages = Pages("L", 2, key=("Id",), ahead=3)
-    pages.read([{"L": [{"Id": 1}, {"Id": 2}], "TotalCount": 8}])
-    answers = [{"L": [{"Id": number}], "TotalCount": 4} for number in (3, 4, 5)]
-    assert pages.read(answers) == [[{"Id": 3}], [{"Id": 4}], [{"Id": 5}]]
-    assert pages.params == []
+    pages.read([{"L": [{"Id": 1}, {"Id": 2}], "TotalCount": 5}])
+    short, long = {"L": [{"Id": 3}], "TotalCount": 5}, {"L": [{"Id": 4}, {"Id": 5}], "TotalCount": 5}
+    assert pages.read([short, long]) == [[{"Id": 3}], [{"Id": 4}, {"Id": 5}]]
+    assert pages.params == [{"PageSize": 2, "CurrentPage": 4}]
 
 
 def test_the_request_ids_of_all_pages_are_told_in_order() -> None:
