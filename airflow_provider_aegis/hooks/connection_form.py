@@ -165,10 +165,9 @@ FIELDS: tuple[Field, ...] = (
     Field(
         name="lang",
         label="Language",
-        description="Language of the texts in findings, as the titles of vulnerabilities. The service's own default is "
-        "zh.",
+        description="Language of the texts in findings, as the titles of vulnerabilities.",
         default="en",
-        schema={"type": ["string", "null"], "enum": ["en", "zh"]},
+        schema=_text_schema(enum=["en", "zh"], section=LIMITS),
     ),
     Field(
         name="console_site",

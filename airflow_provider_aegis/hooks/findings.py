@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
 from airflow_provider_aegis.client.flows.exchange import Patience, exchange
-from airflow_provider_aegis.client.flows.paginate import AHEAD, Counts, Pages, read_pages, side_by_side
+from airflow_provider_aegis.client.flows.paginate import AHEAD, Counts, Pages, read_pages, side_by_side, total_of
+from airflow_provider_aegis.client.flows.settle import LONGEST_SECONDS, PAUSE_SECONDS, Settled, settle
+from airflow_provider_aegis.client.protocol.operations import Call, call
 from airflow_provider_aegis.client.readers import (
     ACCOUNT,
     READERS,
@@ -28,7 +30,6 @@ from airflow_provider_aegis.client.readers import (
 if TYPE_CHECKING:
     from airflow_provider_aegis.client.config import ClientConfig
     from airflow_provider_aegis.client.flows.commands import Flow
-    from airflow_provider_aegis.client.protocol.operations import Call
 
 T = TypeVar("T")
 Record = dict[str, Any]
@@ -190,15 +191,19 @@ class Findings(Iterator[Record]):
     def _next_pages(self, one: Listing) -> Flow[list[list[Any]]]:
         return read_pages(one.pages, one.reader.action, one.params, self._ask)
 
-    def _ask(self, call: Call) -> Flow[dict[str, Any]]:
-        deadline = self._config.clock.monotonic() + PAGE_PATIENCE_SECONDS
-        return exchange(self._config, call, deadline=deadline, patience=Patience.DEADLINE)
+    def _ask(self, wanted: Call) -> Flow[dict[str, Any]]:
+        return _patiently(self._config, wanted)
 
     def _members(self) -> Flow[list[tuple[str, bool]]]:
         """The accounts of the organisation, and whether each has to be asked for."""
         one = self._list(READERS["DescribeMonitorAccounts"], {}, {})
         (infos,) = yield from self._next_pages(one)
         return members_of(infos)
+
+
+def _patiently(config: ClientConfig, wanted: Call) -> Flow[dict[str, Any]]:
+    deadline = config.clock.monotonic() + PAGE_PATIENCE_SECONDS
+    return exchange(config, wanted, deadline=deadline, patience=Patience.DEADLINE)
 
 
 def members_of(infos: Sequence[Mapping[str, Any]]) -> list[tuple[str, bool]]:
@@ -290,3 +295,32 @@ class ReadsFindings:
             for read in find_findings(findings).reads
         ]
         return Findings(self.config, self.run_flow, reads, accounts)
+
+    def settle_findings(
+        self, findings: str, *, pause: float = PAUSE_SECONDS, longest: float = LONGEST_SECONDS, **params: Any
+    ) -> Settled:
+        """Wait until the count of a set of findings stands still: that of an image scan may lag its end by minutes.
+
+        :param pause: seconds between two looks.
+        :param longest: seconds in all.
+        :param params: further parameters of all its operations.
+        :return: whether two looks agreed, and their counts; of a list that hangs below another, those of the outer one.
+        :raises ConfigurationError: if there is no such set.
+        :raises SecurityCenterError: if a look fails.
+        """
+        reads = [(find_reader(read.action), {**read.params, **params}) for read in find_findings(findings).reads]
+        flow = settle(self.config, lambda: _count(self.config, reads), pause=pause, longest=longest)
+        settled: Settled = self.run_flow(flow)
+        return settled
+
+
+def _count(config: ClientConfig, reads: Sequence[tuple[Reader, Mapping[str, Any]]]) -> Flow[int]:
+    """Read how many records there are, by the totals of their lists."""
+    count = 0
+    for reader, params in reads:
+        each = reader.for_each
+        if each and params.get(each.param) is None:
+            reader, params = READERS[each.action], each.params
+        payload = yield from _patiently(config, call(reader.action, **params, CurrentPage=1, PageSize=1))
+        count += total_of(payload) or 0
+    return count

@@ -95,7 +95,7 @@ class Pages:
         self._size: dict[str, Any] = {"PageSize": page_size} if paged else {}
         self._seen = _Seen()
         self._tokens: set[str] = set()
-        self._total: float | None = None
+        self._total: int | None = None
         self._moved = False
         self._barren = self._longest = 0
         self._page = self._again = 0
@@ -143,13 +143,13 @@ class Pages:
         self._page += 1
         self._longest = max(self._longest, len(records))
         self._barren = self._barren + 1 if records and not (fresh or again) else 0
-        self._note_total(as_number(_said(payload, "TotalCount")))
+        self._note_total(total_of(payload))
         return fresh
 
-    def _note_total(self, total: float | None) -> None:
+    def _note_total(self, total: int | None) -> None:
         if total is None:
             return
-        self.counts.claimed = int(total)
+        self.counts.claimed = total
         self.counts.moved = int(bool(self.counts.moved) or self._total not in (None, total))
         self._total = total
 
@@ -170,7 +170,7 @@ class Pages:
             return []
         # A total is believed as far as pages are full: two of the same length are, whatever the answer says.
         full = count >= (size or self._size["PageSize"]) or (self._page > 1 and count == self._longest)
-        ahead = min(self._ahead, max(1, -(-int(missing) // self._longest))) if full else 1
+        ahead = min(self._ahead, max(1, -(-missing // self._longest))) if full else 1
         return [{"CurrentPage": self._page + 1 + number} for number in range(ahead)]
 
 
@@ -212,6 +212,12 @@ def read_list(
         for fresh in (yield from read_pages(pages, action, params, ask)):
             records += fresh
     return records
+
+
+def total_of(payload: Mapping[str, Any]) -> int | None:
+    """Return how many records an answer says there are; ``None`` where it does not."""
+    total = as_number(_said(payload, "TotalCount"))
+    return None if total is None else int(total)
 
 
 class _Seen:

@@ -250,3 +250,13 @@ def test_reading_warns_of_nothing(sas: Emulator, caplog: pytest.LogCaptureFixtur
             if not READERS[action].required:
                 list(hook.read_records(action))
     assert caplog.text == ""
+
+
+def test_a_count_is_waited_for_until_it_stands_still(sas: Emulator) -> None:
+    with AegisHook() as hook:
+        assert hook.settle_findings("image_vulnerabilities", pause=0.01).looks == (25, 25)
+        assert hook.settle_findings("vulnerabilities", pause=0.01).looks == (25 + 2 + 1 + 2 + 1,) * 2
+        assert hook.settle_findings("image_baseline", pause=0.01).looks == (3, 3)  # images
+        assert hook.settle_findings("image_baseline", ImageUuid="image-emulated-000001", pause=0.01).agreed
+        moving = hook.settle_findings("alerts", longest=0)
+    assert (moving.agreed, moving.looks) == (False, (25,))
