@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
-from tests.benchmarks import fleet, imports, keys, logs, memory, pace, reads, stall, waits
+from tests.benchmarks import fleet, imports, keys, logs, memory, pace, readers, reads, stall, waits
 
 SECTIONS: dict[str, Callable[[], str]] = {
     "import": imports.report,
@@ -23,6 +23,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "keys": keys.report,
     "waits": waits.report,
     "fleet": fleet.report,
+    "readers": readers.report,
     "logs": logs.report,
     "pace": lambda: f"Requests of a wait, and how late it sees the end; a simulation\n{pace.report()}",
 }
