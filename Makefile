@@ -16,7 +16,8 @@ find-python = $(shell for python in $(PYTHON) python3 python3.11 python3.12 pyth
 
 # $(call install,PYTHON,VENV,LOCK): what the lock lists and nothing else, and this project in editable form.
 define install
-	@echo "Installing $(3) into $(2) ..."
+	@echo "Setting up $(2): $$(grep -c == $(3)) packages, as $(3) lists them."
+	@echo "This happens once, downloads what is not in pip's cache, and takes some minutes ..."
 	@$(1) -m venv $(2)
 	@$(2)/bin/python -m pip install -qq --no-deps -r $(3)
 	@$(2)/bin/python -m pip install -qq --no-deps --no-build-isolation -e .
@@ -71,10 +72,10 @@ lint: venv docs ## Check style, layers, types, spelling, workflows, and that the
 docs: venv ## Build the documentation into site/; strict, so that a broken link is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
 
-demo: venv ## Run the example pipeline in a real Airflow against the emulator, in under a minute
+demo: venv ## Run an example in a real Airflow against the emulator, in under a minute after the installation
 	@$(BIN)/python -m tests.e2e.demo
 
-ui: venv ## Keep that Airflow running, to look at in a browser
+ui: venv ## Run Airflow with all examples against the emulator, to look at in a browser
 	@$(BIN)/python -m tests.e2e.ui
 
 matrix: venv ## Run the unit tests and examples on Airflow 2.11 to 3.3, each with the packages of its day, in .venv-matrix/

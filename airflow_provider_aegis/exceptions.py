@@ -1,11 +1,12 @@
-"""What a task raises when the scan, and not the call, ended badly; and one table from an outcome to its exception.
+"""The exceptions of a scan that ended badly, and one table from an outcome to its exception.
 
-In an operator a retry may answer them with a new scan. A sensor cannot change the answer by asking again: it raises
+An operator that is retried may start a new scan. A sensor that is retried would get the same answer: it raises
 ``AirflowFailException`` from one of them.
 """
 
 from __future__ import annotations
 
+from airflow_provider_aegis.client.errors import SecurityCenterError
 from airflow_provider_aegis.client.flows.wait import Ending, Outcome
 from airflow_provider_aegis.client.jobs.once_task import OnceTaskResult, Phase
 from airflow_provider_aegis.compat import AirflowException
@@ -36,36 +37,47 @@ class TaskKilledError(AirflowException):
 
 
 class MalformedEventError(RuntimeError):
-    """The trigger's event is missing, or not one that this provider sends; ``soft_fail`` does not hide that."""
+    """The trigger's event is missing, or not one of this provider's; ``soft_fail`` does not hide that."""
 
 
-NOT_KNOWN = (
-    "is not known to Security Center; see whether the id and the type belong together, and whether the scan was "
-    "started on the same control plane (China or international)"
-)
-BAD_ENDINGS: dict[Outcome, tuple[type[OnceTaskError], str]] = {
-    Outcome.TIMEOUT: (OnceTaskTimeoutError, "took too long for Security Center, which ended it"),
-    Outcome.FAILED: (OnceTaskFailedError, "failed"),
-    Outcome.UNKNOWN_TASK: (UnknownOnceTaskError, NOT_KNOWN),
-    Outcome.DEADLINE: (OnceTaskDeadlineError, "was not over when the deadline passed"),
+# Class, what to do, and what happened.
+BAD_ENDINGS: dict[Outcome, tuple[type[OnceTaskError], str, str]] = {
+    Outcome.TIMEOUT: (
+        OnceTaskTimeoutError,
+        "Retry, or scan fewer assets.",
+        "took too long for Security Center, which ended it",
+    ),
+    Outcome.FAILED: (OnceTaskFailedError, "Look in the console of Security Center for the reason, or retry.", "failed"),
+    Outcome.UNKNOWN_TASK: (
+        UnknownOnceTaskError,
+        "Check the scan's id, its type and the region: China and the other regions have scans of their own.",
+        "is not known to Security Center",
+    ),
+    Outcome.DEADLINE: (
+        OnceTaskDeadlineError,
+        "Raise the task's timeout, or retry.",
+        "was not over when the deadline passed",
+    ),
 }
 
 
 def bad_ending(ending: Ending, *, once_task_type: str, once_task_id: str) -> OnceTaskError:
-    """Return the exception that an ending without success deserves.
+    """Return the exception for a scan that ended badly.
 
     :param ending: any but SUCCESS and ERROR.
     """
-    cls, what = BAD_ENDINGS[ending.outcome]
+    cls, advice, what = BAD_ENDINGS[ending.outcome]
     result = OnceTaskResult(ending.payload)
     if ending.outcome is Outcome.DEADLINE and ending.payload and result.phase is Phase.MISSING:
-        what = f"{what}, and {NOT_KNOWN}"
-    told = [f"status {result.status}"] if result.status else []
-    told += [f"{result.progress:.0%} done"] if result.progress is not None else []
-    told += [f"RequestId {result.request_id}"] if result.request_id else []
-    trouble = f" The last read failed: {ending.error}" if ending.error else ""
-    details = f" ({', '.join(told)})" if told else ""
-    return cls(f"Scan {once_task_type} {once_task_id} {what}{details}.{trouble}")
+        _, advice, unknown = BAD_ENDINGS[Outcome.UNKNOWN_TASK]
+        what = f"{what}, and {unknown}"
+    details = [f"status {result.status}"] if result.status else []
+    details += [f"{result.progress:.0%} done"] if result.progress is not None else []
+    details += [f"RequestId {result.request_id}"] if result.request_id else []
+    error = ending.error.summary if isinstance(ending.error, SecurityCenterError) else ending.error
+    trouble = f" The last read failed: {error}" if error else ""
+    known = f" ({', '.join(details)})" if details else ""
+    return cls(f"{advice} Scan {once_task_type} {once_task_id} {what}.{trouble}{known}")
 
 
 def read_event(event: object) -> Ending:

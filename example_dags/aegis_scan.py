@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.providers.common.compat.sdk import DAG
+from airflow import DAG
 
 from airflow_provider_aegis.operators.once_task import AegisOnceTaskOperator
 

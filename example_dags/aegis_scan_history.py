@@ -10,13 +10,13 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, task
+from airflow import DAG
 
 from airflow_provider_aegis.hooks.aegis import AegisHook
 
-with DAG(dag_id="aegis_scan_history", doc_md=__doc__, schedule=None, catchup=False, tags=["aegis", "example"]):
+with DAG(dag_id="aegis_scan_history", doc_md=__doc__, schedule=None, catchup=False, tags=["aegis", "example"]) as dag:
 
-    @task
+    @dag.task
     def count_scans(once_task_type: str) -> dict[str, int]:
         """Count the scans of the last week by their status."""
         since = datetime.now(UTC) - timedelta(days=7)
@@ -24,7 +24,7 @@ with DAG(dag_id="aegis_scan_history", doc_md=__doc__, schedule=None, catchup=Fal
             pages = hook.describe_once_task(once_task_type=once_task_type, start_time=int(since.timestamp() * 1000))
             return dict(Counter(scan["TaskStatusText"] for page in pages for scan in page["TaskManageResponseList"]))
 
-    @task
+    @dag.task
     def report(counts: Any) -> str:
         """Say it in a line."""
         text = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "no scan"

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, task
+from airflow import DAG
 
 from airflow_provider_aegis.operators.once_task import AegisGetOnceTaskResultOperator, AegisOnceTaskOperator
 from airflow_provider_aegis.sensors.once_task import AegisOnceTaskSensor
 
 SCAN = "ASSETS_COLLECTION"
 
-with DAG(dag_id="aegis_scan_pipeline", doc_md=__doc__, schedule=None, catchup=False, tags=["aegis", "example"]):
+with DAG(dag_id="aegis_scan_pipeline", doc_md=__doc__, schedule=None, catchup=False, tags=["aegis", "example"]) as dag:
     start = AegisOnceTaskOperator(
         task_id="start",
         once_task_type=SCAN,
@@ -37,7 +37,7 @@ with DAG(dag_id="aegis_scan_pipeline", doc_md=__doc__, schedule=None, catchup=Fa
         once_task_type=SCAN,
     )
 
-    @task
+    @dag.task
     def report(payload: Any) -> str:
         """Say in a line how the scan ended."""
         text = f"{payload['TaskInfo']['Status']}: {payload['FinishCount']} of {payload['TotalCount']} done"

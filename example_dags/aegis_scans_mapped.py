@@ -6,7 +6,7 @@ grid and in the logs.
 
 from __future__ import annotations
 
-from airflow.providers.common.compat.sdk import DAG
+from airflow import DAG
 
 from airflow_provider_aegis.operators.once_task import AegisOnceTaskOperator
 

@@ -21,32 +21,41 @@ _DOWNSTREAM = "report"
 _SCAN_SECONDS = 5
 _RUN_TIMEOUT = 40
 
+_INTRODUCTION = f"""
+This demo runs example_dags/{_DAG}.py in a real Airflow, against an emulator of Alibaba Cloud Security
+Center. Everything runs on this machine: no account is needed, and nothing is left running.
+"""
+_NEXT = """
+What to do next:
+  make ui                              the same Airflow in your browser, with all examples
+  example_dags/aegis_scan.py           the DAG to copy: one deferrable task that starts a scan and waits for its end
+  docs/quickstart.md                   install the provider, connect it to your account, run your first scan
+"""
+
 
 def main() -> int:
-    """Run the pipeline once and return the exit status: 0 if the run went green."""
-    _say("starting an emulator of Security Center, and Airflow")
+    """Run the pipeline once and return the exit status: 0 if the run succeeded."""
+    print(_INTRODUCTION, flush=True)
+    _say("starting the emulator and Airflow; this takes 15 to 45 seconds")
     try:
         with (
             Emulator(seconds=_SCAN_SECONDS) as emulator,
             AirflowStack(EXAMPLES, env={CONNECTION: emulator.connection_json()}) as stack,
         ):
-            _say(f"Airflow is up at {stack.url}")
+            _say(f"Airflow runs at {stack.url}; triggering the DAG {_DAG}")
             run_id = stack.trigger(_DAG)
-            _say(f"run {run_id} of {_DAG}")
             state = _follow(stack, run_id)
             _say(f"the run ended: {state}")
             if state != "success":
                 _print_failed_logs(stack, run_id)
                 return 1
-            print(f"What {_DOWNSTREAM!r} pulled from {_RESULT!r}:")
-            print(json.dumps(stack.xcom(_DAG, run_id, _RESULT), indent=2, ensure_ascii=False))
-            print(f"What it made of it: {stack.xcom(_DAG, run_id, _DOWNSTREAM)}")
-            print(f"What the emulator was asked: {dict(emulator.requests)}")
-            _say("stopping everything")
+            _report(stack, run_id, emulator)
+            _say("stopping the emulator and Airflow")
     except (StackError, TimeoutError) as error:
         _say(str(error))
         return 1
     _say("stopped")
+    print(_NEXT)
     return 0
 
 
@@ -55,17 +64,29 @@ def _follow(stack: AirflowStack, run_id: str) -> str:
     deadline = time.monotonic() + _RUN_TIMEOUT
     seen: dict[str, str | None] = {}
     while True:
-        state = stack.run_state(_DAG, run_id)  # asked first, so that the last changes are still seen
+        state = stack.run_state(_DAG, run_id)  # before the tasks' states, so that their last changes are still seen
         states = stack.task_states(_DAG, run_id)
         for task, now in states.items():
             if now != seen.get(task):
-                _say(f"  {task}: {now}")
+                _say(f"  {task}: {now or 'waiting'}")
         seen = states
         if state in RUN_ENDED:
             return state
         if time.monotonic() > deadline:
             raise TimeoutError(f"the run has not ended after {_RUN_TIMEOUT} s: {states}")
         time.sleep(0.2)
+
+
+def _report(stack: AirflowStack, run_id: str, emulator: Emulator) -> None:
+    """Print what was scanned and what came of it."""
+    (scan,) = emulator.state["tasks"]
+    items = scan["param"]["items"]
+    print(f"\nWhat was scanned: {scan['task_type']}, an inventory of all servers ({items})")
+    print(f"Payload that the task {_RESULT!r} returned:")
+    print(json.dumps(stack.xcom(_DAG, run_id, _RESULT), indent=2, ensure_ascii=False))
+    print(f"What the task {_DOWNSTREAM!r} made of it: {stack.xcom(_DAG, run_id, _DOWNSTREAM)}")
+    calls = ", ".join(f"{action} {count}" for action, count in sorted(emulator.requests.items()))
+    print(f"Requests to Security Center: {calls}\n")
 
 
 def _print_failed_logs(stack: AirflowStack, run_id: str) -> None:
