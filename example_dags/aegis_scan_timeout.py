@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow import DAG
+try:
+    from airflow.sdk import DAG, task
+except ImportError:  # Airflow 2
+    from airflow import DAG
+    from airflow.decorators import task
 
 from airflow_provider_aegis.client.jobs.once_task import OnceTaskResult, Phase
 from airflow_provider_aegis.operators.once_task import AegisOnceTaskOperator
@@ -16,7 +20,7 @@ from airflow_provider_aegis.sensors.once_task import AegisOnceTaskSensor
 
 SCAN = "ASSET_SECURITY_CHECK"
 
-with DAG(dag_id="aegis_scan_timeout", doc_md=__doc__, schedule=None, catchup=False, tags=["aegis", "example"]) as dag:
+with DAG(dag_id="aegis_scan_timeout", doc_md=__doc__, schedule=None, catchup=False, tags=["aegis", "example"]):
     start = AegisOnceTaskOperator(task_id="start", once_task_type=SCAN, wait_for_completion=False)
     wait = AegisOnceTaskSensor(
         task_id="wait",
@@ -27,17 +31,17 @@ with DAG(dag_id="aegis_scan_timeout", doc_md=__doc__, schedule=None, catchup=Fal
         timeout=60 * 60,
     )
 
-    @dag.task.branch
+    @task.branch
     def choose(payload: Any) -> str:
         """Name the task to go on with."""
         return "too_slow" if OnceTaskResult(payload).phase is Phase.TIMEOUT else "done"
 
-    @dag.task
+    @task
     def done() -> None:
         """Use the findings."""
         print("The scan has ended; read its findings here.")
 
-    @dag.task
+    @task
     def too_slow() -> None:
         """Tell somebody, or scan less."""
         print("The scan took too long for Security Center; scan fewer assets, or ask why.")

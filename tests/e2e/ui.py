@@ -18,11 +18,11 @@ _SCAN_SECONDS = 30
 _WHAT_TO_CLICK = """
 Airflow runs at  {url}  (no login is needed; Ctrl-C here stops everything)
 
-  Run a scan      Dags > aegis_scan > Trigger. Open the run, then its task "scan": Logs shows the scan's status, XCom
-                  its id and, after {seconds} seconds, its result. "Security Center" and "Request diagnosis" are links.
+  Run a scan      Dags > aegis_scan > Trigger. Open the run, then its task "scan": Logs shows the scan's status, and
+                  Storage > XCom its id and, after {seconds} seconds, its result.
   Cancel a scan   Trigger aegis_scan again, and mark its task "scan" failed: the scan is cancelled too.
-  Other examples  Dags > aegis_scan_pipeline, aegis_scans_mapped, aegis_scan_timeout, aegis_scan_history. Details shows
-                  what each does.
+  Other examples  Dags > aegis_scan_pipeline, aegis_scans_mapped, aegis_scan_timeout or aegis_scan_history. The button
+                  with the book (Dag Docs) says what each does.
   The connection  Admin > Connections > aegis_default: the form that you fill in for your own account.
 """
 
