@@ -13,7 +13,7 @@ from airflow_provider_aegis.compat import AirflowException
 
 
 class OnceTaskError(AirflowException):
-    """A scan that did not bring a result."""
+    """A scan ended without a result."""
 
 
 class OnceTaskFailedError(OnceTaskError):
@@ -83,7 +83,7 @@ def bad_ending(ending: Ending, *, once_task_type: str, once_task_id: str) -> Onc
 def read_event(event: object) -> Ending:
     """Read the event of this provider's trigger.
 
-    :raises MalformedEventError: if it is missing or is anything else; a task never turns green for that.
+    :raises MalformedEventError: if it is missing or malformed; a task never succeeds on such an event.
     """
     try:
         ending = Ending.from_dict(event)

@@ -1,4 +1,4 @@
-"""A retry policy for tasks of this provider (Airflow 3.3 and later): what a retry cannot change fails at once.
+"""A retry policy for tasks of this provider (Airflow 3.3 and later): it does not retry what a retry cannot change.
 
 ``AegisOnceTaskOperator(..., retries=3, retry_policy=AEGIS_RETRY_POLICY)``, or in a DAG's ``default_args``. The policy
 never retries more often than ``retries`` says.
@@ -19,22 +19,22 @@ except ImportError as error:
         "airflow_provider_aegis.retry needs Airflow 3.3 or later, which knows retry policies."
     ) from error
 
-# The first rule that fits decides. A test sees to it that every error of this package is named in one.
+# The first rule that matches applies. A test checks that every error of this package is in a rule.
 RULES: tuple[RetryRule, ...] = (
     RetryRule(
         exception=[errors.AuthenticationError, errors.ExpiredTokenError],
         action=RetryAction.FAIL,
-        reason="the credentials are refused, and will be again",
+        reason="the credentials were refused, and will be refused again",
     ),
     RetryRule(
         exception=errors.PermissionDeniedError,
         action=RetryAction.FAIL,
-        reason="a RAM permission has to be granted first",
+        reason="a RAM permission must be granted first",
     ),
     RetryRule(
         exception=[errors.ConfigurationError, errors.InvalidRequestError],
         action=RetryAction.FAIL,
-        reason="the connection or the arguments have to be changed first",
+        reason="the connection or the arguments must be changed first",
     ),
     RetryRule(
         exception=errors.UntrustedEndpointError,
@@ -44,12 +44,12 @@ RULES: tuple[RetryRule, ...] = (
     RetryRule(
         exception=errors.OutcomeUnknownError,
         action=RetryAction.FAIL,
-        reason="a scan may run already; somebody has to look before another is started",
+        reason="a scan may be running; look in the console before you start another",
     ),
     RetryRule(
         exception=errors.ThrottledError,
         retry_delay=timedelta(minutes=2),
-        reason="too many requests; their number is counted by the second and the minute",
+        reason="too many requests per second or minute",
     ),
     RetryRule(
         exception=[
@@ -60,12 +60,12 @@ RULES: tuple[RetryRule, ...] = (
             errors.DeadlineExceededError,
         ],
         retry_delay=timedelta(minutes=1),
-        reason="the service failed or was not reached, which passes",
+        reason="the service failed or could not be reached, which passes",
     ),
     RetryRule(
         exception=errors.ConflictError,
         retry_delay=timedelta(minutes=10),
-        reason="another scan is in the way, and takes a while",
+        reason="another scan is running, and takes a while",
     ),
     RetryRule(
         exception=[
@@ -81,7 +81,7 @@ RULES: tuple[RetryRule, ...] = (
     RetryRule(
         exception=exceptions.TaskKilledError,
         action=RetryAction.DEFAULT,
-        reason="its process was stopped; the next one starts the scan",
+        reason="its process was stopped; the next try starts the scan",
     ),
     RetryRule(
         exception=[
@@ -91,7 +91,7 @@ RULES: tuple[RetryRule, ...] = (
             errors.SecurityCenterError,
         ],
         action=RetryAction.DEFAULT,
-        reason="nothing is known of how soon this passes",
+        reason="it is not known how soon this passes",
     ),
 )
 

@@ -1,4 +1,4 @@
-"""The hook: an Airflow connection made into a client of Security Center."""
+"""The hook: a client of Security Center with the credentials of an Airflow connection."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def _optional_id(name: str, value: object) -> str | None:
 class AegisHook(ReadsFindings, BaseHook):
     """Calls Alibaba Cloud Security Center (Sas 2018-12-03) with the credentials of an Airflow connection.
 
-    Every method returns the API's payload unchanged, so the vendor's documentation applies to it. Reads are repeated
-    where that can help; a write is not sent again when it is open whether the first one arrived.
+    Every method returns the API's payload unchanged, so the vendor's documentation applies to it. Reads are retried;
+    a write is not sent again if it is open whether the first one arrived.
 
     :param aegis_conn_id: id of a connection of the type ``aegis``, or of the type ``alibaba_cloud``.
-    :param region: region of the assets, as ``cn-hangzhou``; wins over the connection's region, not over its host.
+    :param region: region of the assets, as ``cn-hangzhou``; replaces the connection's region, never its host.
     """
 
     conn_name_attr = "aegis_conn_id"
@@ -60,15 +60,15 @@ class AegisHook(ReadsFindings, BaseHook):
 
     @cached_property
     def config(self) -> ClientConfig:
-        """What the connection says, read when it is first needed.
+        """The configuration that the connection describes, read when it is first needed.
 
         :raises ConfigurationError: if a field of the connection cannot be used.
         """
-        # In no variable: error trackers ship those of a traceback, and a connection's repr has the password in it.
+        # Not in a variable: error trackers send those of a traceback, and a connection's repr contains the password.
         return replace(parse_connection(self._look_up(), region=self.region), on_secret=mask, on_secret_async=amask)
 
     async def aget_config(self) -> ClientConfig:
-        """Read the connection on an event loop, without holding it up.
+        """Read the connection without blocking the event loop.
 
         :raises ConfigurationError: if a field of the connection cannot be used.
         """
@@ -78,7 +78,11 @@ class AegisHook(ReadsFindings, BaseHook):
         return replace(config, on_secret=mask, on_secret_async=amask)
 
     def run_flow(self, flow: Flow[T]) -> T:
-        """Carry one of the client's flows through."""
+        """Run one of the client's flows.
+
+        :return: what the flow returns.
+        :raises SecurityCenterError: as the flow raises it.
+        """
         if self._transport is None:
             from airflow_provider_aegis.client.transport.blocking import BlockingTransport
 
@@ -91,9 +95,9 @@ class AegisHook(ReadsFindings, BaseHook):
         :param action: the operation's name, as ``DescribeVulList``. One that this package does not know counts as a
             read if it begins with Describe, Get, List, Query or Check, and as a write otherwise.
         :param params: the operation's parameters under the API's own names; ``None`` is dropped, lists and dicts are
-            flattened as the API wants them.
+            flattened as the API expects them.
         :return: the answer's JSON object.
-        :raises SecurityCenterError: as the service answers; see :mod:`airflow_provider_aegis.client.errors`.
+        :raises SecurityCenterError: if the call fails; see :mod:`airflow_provider_aegis.client.errors`.
         """
         return self._exchange(call(action, **params))
 
@@ -108,10 +112,10 @@ class AegisHook(ReadsFindings, BaseHook):
         """Start a one-time task (API: GenerateOnceTask). It is not idempotent: every call may start another scan.
 
         :param once_task_type: as ``ASSETS_COLLECTION``, ``VUL_CHECK_TASK`` or ``IMAGE_SCAN``; the set is open.
-        :param once_task_name: the type where it is not given.
+        :param once_task_name: default: the type.
         :param param: options of the task, a mapping or the text of a JSON object.
         :param source: free text that says where the task comes from.
-        :return: ``CanCreate``, ``TaskId``, ``LastTask``, ``CollectTime`` and counts; nothing was started where
+        :return: ``CanCreate``, ``TaskId``, ``LastTask``, ``CollectTime`` and counts; nothing was started if
             ``CanCreate`` is false.
         :raises OutcomeUnknownError: if it is open whether the task was started.
         """
@@ -124,7 +128,7 @@ class AegisHook(ReadsFindings, BaseHook):
     def get_once_task_result_info(
         self, *, once_task_id: str, once_task_type: str, once_task_name: str | None = None
     ) -> dict[str, Any]:
-        """Read how a task stands (API: GetOnceTaskResultInfo).
+        """Read the status of a task (API: GetOnceTaskResultInfo).
 
         :return: ``TaskInfo.Status``, ``FinishCount``, ``TotalCount``, ``CollectTime``;
             :class:`~airflow_provider_aegis.client.jobs.once_task.OnceTaskResult` reads them.
@@ -137,7 +141,7 @@ class AegisHook(ReadsFindings, BaseHook):
     def get_last_once_task_info(
         self, *, once_task_type: str, once_task_name: str | None = None, source: str | None = None
     ) -> dict[str, Any]:
-        """Read how the last task of a type stands (API: GetLastOnceTaskInfo).
+        """Read the status of the last task of a type (API: GetLastOnceTaskInfo).
 
         :param source: only tasks of this source.
         """
@@ -155,7 +159,7 @@ class AegisHook(ReadsFindings, BaseHook):
         end_time: int | None = None,
         page_size: int = 50,
     ) -> Iterator[dict[str, Any]]:
-        """Read tasks and what came of them (API: DescribeOnceTask), page by page.
+        """Read tasks and their results (API: DescribeOnceTask), page by page.
 
         :param once_task_type: this or ``root_task_id`` must be given.
         :param start_time: only tasks from here on, UNIX epoch milliseconds.
@@ -164,7 +168,9 @@ class AegisHook(ReadsFindings, BaseHook):
         """
         once_task_type = optional_text("once_task_type", once_task_type)
         if not once_task_type and not root_task_id:
-            raise ConfigurationError("describe_once_task needs once_task_type or root_task_id.")
+            raise ConfigurationError(
+                "once_task_type or root_task_id must be given: describe_once_task needs one of them."
+            )
         return self._pages(
             "DescribeOnceTask",
             page_size,
@@ -209,7 +215,7 @@ class AegisHook(ReadsFindings, BaseHook):
         )
 
     def list_unfinished_once_task(self, *, once_task_type: str, target: str | None = None) -> dict[str, Any]:
-        """Read the tasks that are not over (API: ListUnfinishedOnceTask).
+        """Read the tasks that have not ended (API: ListUnfinishedOnceTask).
 
         :param target: image digest or machine UUID; the service may refuse a call without it (code -101).
         :return: ``OnceTasks``.
@@ -218,11 +224,14 @@ class AegisHook(ReadsFindings, BaseHook):
         return self.call("ListUnfinishedOnceTask", TaskType=once_task_type, Target=target)
 
     def cancel_once_task(self, *, once_task_id: str) -> dict[str, Any]:
-        """Cancel a task (API: CancelOnceTask). The service documents no answer for a task that is over already."""
+        """Cancel a task (API: CancelOnceTask). The service documents no answer for a task that has ended."""
         return self._exchange(once_task.cancel_once_task(once_task_id))
 
     def test_connection(self) -> tuple[bool, str]:
-        """Make one cheap read and say who answered, or what is missing."""
+        """Make one cheap read.
+
+        :return: whether it succeeded, and a text that says which endpoint answered, or what is wrong.
+        """
         warning = ""
         try:
             config = self.config
@@ -239,19 +248,19 @@ class AegisHook(ReadsFindings, BaseHook):
         return True, f"{said} {warning}".rstrip()
 
     def sibling(self) -> AegisHook:
-        """Return a hook to the same service with a connection of its own; the Airflow connection is not read again."""
+        """Return a second hook with its own HTTP connection; the Airflow connection is not read again."""
         other = AegisHook(aegis_conn_id=self.aegis_conn_id, region=self.region)
         other.config = self.config
         return other
 
     def close(self) -> None:
-        """Close the kept connection; the next call opens another."""
+        """Close the HTTP connection; the next call opens another."""
         if self._transport is not None:
             self._transport.close()
             self._transport = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copy neither the connection to the service nor the secrets: a copy reads the Airflow connection itself."""
+        """Copy neither the HTTP connection nor the secrets: a copy reads the Airflow connection itself."""
         return {name: value for name, value in vars(self).items() if name != "config"} | {"_transport": None}
 
     def __enter__(self) -> AegisHook:
@@ -267,7 +276,7 @@ class AegisHook(ReadsFindings, BaseHook):
             conn = self.get_connection(self.aegis_conn_id)
         except AirflowNotFoundException as error:
             raise self._undefined() from error
-        with suppress(ValueError, RecursionError):  # what is no JSON is named when it is parsed
+        with suppress(ValueError, RecursionError):  # the parser names an extra that is not JSON
             _ = conn.extra_dejson  # reading it hands its secrets to Airflow's masker
         return conn
 

@@ -1,4 +1,4 @@
-"""Where a connection says that credentials come from: a table of what each ``auth_type`` needs, and its checks."""
+"""Authentication of a connection: a table of the fields that each ``auth_type`` needs, and the checks."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from airflow_provider_aegis.client.protocol.signing import Credentials
 class AuthType:
     """Which fields of the connection an ``auth_type`` takes.
 
-    :param needs: fields that have to be set.
-    :param takes: fields that may be.
+    :param needs: fields that must be set.
+    :param takes: fields that may be set.
     """
 
     needs: tuple[str, ...] = ()
@@ -60,7 +60,7 @@ AUTH_LABELS = {
 STATIC = ("access_key", "sts")
 AUTH_FIELDS = tuple(dict.fromkeys(name for one in AUTH_TYPES.values() for name in (*one.needs, *one.takes)))
 
-# What a field has to look like.
+# The form of each field.
 FORMS: dict[str, tuple[re.Pattern[str], str]] = {
     "role_arn": (re.compile(r"acs:ram::[0-9]+:role/[^\s]+"), "acs:ram::<account>:role/<name>"),
     "oidc_provider_arn": (
@@ -76,9 +76,9 @@ FORMS: dict[str, tuple[re.Pattern[str], str]] = {
 def credentials_of(values: Mapping[str, Any], *, host: str | None) -> CredentialsProvider:
     """Return the provider of the credentials that a connection describes.
 
-    :param values: the fields of the connection; ``None`` or an empty text is none.
-    :param host: the name of the host that the connection itself sets; ``credentials_uri`` may lead there as well.
-    :raises ConfigurationError: if a field is missing, cannot be used, or has no use; the text names it.
+    :param values: the fields of the connection; a field that is ``None`` or empty is not set.
+    :param host: the name of the host that the connection itself sets; ``credentials_uri`` may point there as well.
+    :raises ConfigurationError: if a field is missing, malformed or not used by the ``auth_type``; the text names it.
     """
     auth_type = values.get("auth_type") or ("sts" if values.get("security_token") else "access_key")
     if auth_type in STATIC:
@@ -92,7 +92,7 @@ def credentials_of(values: Mapping[str, Any], *, host: str | None) -> Credential
     given = {name: values[name] for name in AUTH_FIELDS if values.get(name) and name not in ("login", "password")}
     for name, (form, words) in FORMS.items():
         if name in given and not form.fullmatch(given[name]):
-            raise ConfigurationError(f"extra {name!r} is not of the form {words}.")
+            raise ConfigurationError(f"extra {name!r} must have the form {words}.")
     if "policy" in given:
         check_policy(given["policy"])
     return shared_credentials(_source(auth_type, given, values, host), ca_bundle=values.get("ca_bundle") or None)
@@ -126,9 +126,9 @@ def _check_use(auth_type: str, values: Mapping[str, Any]) -> None:
     for name in AUTH_FIELDS:
         given = bool(values.get(name))
         if given and name not in (*known.needs, *known.takes):
-            raise ConfigurationError(f"{_named(name)} is set, and auth_type {auth_type!r} has no use for it.")
+            raise ConfigurationError(f"{_named(name)} must be empty: auth_type {auth_type!r} does not use it.")
         if not given and name in known.needs and not (auth_type in STATIC and name in ("login", "password")):
-            raise ConfigurationError(f"{_named(name)} is empty, and auth_type {auth_type!r} needs it.")
+            raise ConfigurationError(f"{_named(name)} must be set: auth_type {auth_type!r} needs it.")
 
 
 def _named(name: str) -> str:
@@ -136,7 +136,7 @@ def _named(name: str) -> str:
 
 
 def _base(values: Mapping[str, Any]) -> Source:
-    """The credentials that a role is assumed with: an AccessKey, or what the default chain finds."""
+    """Return the credentials that assume the role: an AccessKey, or what the default chain finds."""
     if not (values.get("login") or values.get("password")):
         return DefaultChain()
     static = StaticCredentials(Credentials(values.get("login") or "", values.get("password") or ""))
@@ -145,7 +145,7 @@ def _base(values: Mapping[str, Any]) -> Source:
 
 
 def check_policy(text: str) -> None:
-    """Refuse what is no policy.
+    """Check a RAM policy.
 
     :raises ConfigurationError: if it is not a JSON object.
     """

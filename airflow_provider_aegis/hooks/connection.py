@@ -25,17 +25,17 @@ log = logging.getLogger(__name__)
 CONN_TYPE = "aegis"
 CONN_NAME = "aegis_default"
 HOOK_NAME = "Alibaba Cloud Security Center"
-# The official provider's type; its connections hold the keys in the extra, and the endpoint of another product.
+# The official provider's type; its connections have the AccessKey in the extra, and the endpoint of another product.
 ALIBABA_CONN_TYPE = "alibaba_cloud"
-# Where no type is given, and `generic`, say nothing of another service: they are read as our own type.
+# A connection without a type, or of the type `generic`, is read as one of our own type.
 CONN_TYPES = (CONN_TYPE, ALIBABA_CONN_TYPE, None, "", "generic")
-# Extras that people expect, and the connection's field in place of each.
+# Extras that users expect, and the connection's field that replaces each.
 FIELD_INSTEAD = {"access_key_id": "login", "access_key_secret": "password", "host": "host", "port": "port"}
 BORROWED_OTHERWISE = ("auth_type", *(name for name in AUTH_FIELDS if name != "security_token"))
 
 
 class AirflowConnection(Protocol):
-    """What the parser needs of Airflow's connection."""
+    """The fields of Airflow's connection that the parser reads."""
 
     conn_id: Any
     conn_type: Any
@@ -49,7 +49,7 @@ class AirflowConnection(Protocol):
 def parse_connection(conn: AirflowConnection, *, region: str | None = None) -> ClientConfig:
     """Read a connection.
 
-    :param region: wins over the connection's own region, and never over its host.
+    :param region: replaces the connection's own region, never its host.
     :raises ConfigurationError: if a field cannot be used; the text names the connection and the field.
     """
     named = f"Connection {conn.conn_id!r}"
@@ -61,7 +61,7 @@ def parse_connection(conn: AirflowConnection, *, region: str | None = None) -> C
         if warning := unknown_region_warning(config.region):
             _warn_once(f"{named}: {'argument' if region else 'extra'} 'region': {warning}")
         return config
-    del conn  # error trackers ship the variables of a traceback, and its repr has the password in it
+    del conn  # error trackers send the variables of a traceback, and its repr contains the password
     raise ConfigurationError(problem)
 
 
@@ -83,7 +83,7 @@ def _parse(conn: AirflowConnection, region: str | None) -> ClientConfig:
         else {"login": conn.login, "password": conn.password}
     )
     login, password = (_text(name, value) for name, value in keys.items())
-    if borrowed:  # their auth_type is of other words, and all of their connections hold an AccessKey
+    if borrowed:  # their auth_type has other values, and all of their connections hold an AccessKey
         extra = {name: value for name, value in extra.items() if name not in BORROWED_OTHERWISE}
     else:
         _check_names(extra)
@@ -114,14 +114,14 @@ def _extra_of(conn: AirflowConnection) -> dict[str, Any]:
     try:
         extra = json.loads(conn.extra) if conn.extra else {}
     except (ValueError, RecursionError) as error:
-        raise ConfigurationError("the extra is not JSON: repair it, or leave it empty.") from error
+        raise ConfigurationError("the extra must be a JSON object, or empty: it is not JSON.") from error
     if not isinstance(extra, dict):
         raise ConfigurationError('the extra must be a JSON object, as {"region": "cn-hangzhou"}.')
     return extra
 
 
 def _check_names(extra: Mapping[str, Any]) -> None:
-    """Refuse extras that are not known: a misspelt one would silently count for nothing."""
+    """Refuse unknown extras: a misspelt one would be ignored without a word."""
     known = [one.name for one in FIELDS if not one.standard]
     for name in (name for name, value in extra.items() if value not in (None, "")):
         if name in FIELD_INSTEAD:
@@ -130,12 +130,12 @@ def _check_names(extra: Mapping[str, Any]) -> None:
 
 
 def _text(name: str, value: Any) -> str | None:
-    """Return a text as it is; a connection that is written as JSON can hold anything."""
+    """Return a string unchanged; a connection that is written as JSON can hold any type."""
     return None if value is None else as_text(repr(name), value)
 
 
 def _read(one: Field, value: Any) -> Any:
-    """Return an extra's value in the type that its schema names, or its default."""
+    """Return an extra's value in the type of its schema, or its default."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return one.default
     if "number" in one.schema["type"]:

@@ -17,7 +17,7 @@ def _text_schema(**more: Any) -> dict[str, Any]:
 
 
 def _seconds(most: float) -> dict[str, Any]:
-    return {"type": ["number", "null"], "minimum": 0.1, "maximum": most, "section": LIMITS}
+    return {"type": ["number", "null"], "minimum": 0.1, "maximum": most, "section": OTHERS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Field:
 
 # Groups of the form. A field of no section is in the first one, which Airflow calls "Extra Fields".
 CREDENTIALS = "Credentials other than an AccessKey"
-LIMITS = "Limits, time-outs and links"
+OTHERS = "Limits, timeouts, language and links"
 
 FIELDS: tuple[Field, ...] = (
     Field(name="login", label="AccessKey ID", description="The AccessKey ID of a RAM user."),
@@ -140,7 +140,7 @@ FIELDS: tuple[Field, ...] = (
         description="The most requests that one Airflow process sends to the account in a second; Security Center "
         "allows 10 for each operation, shared by everyone who uses the account, the console included.",
         default=5.0,
-        schema={"type": ["number", "null"], "minimum": 0.1, "maximum": 100, "section": LIMITS},
+        schema={"type": ["number", "null"], "minimum": 0.1, "maximum": 100, "section": OTHERS},
     ),
     Field(
         name="connect_timeout",
@@ -160,21 +160,21 @@ FIELDS: tuple[Field, ...] = (
         name="ca_bundle",
         label="CA bundle",
         description="Path of a PEM file with certificate authorities to trust besides the usual ones.",
-        schema=_text_schema(section=LIMITS),
+        schema=_text_schema(section=OTHERS),
     ),
     Field(
         name="lang",
         label="Language",
-        description="Language of the texts in findings, as the titles of vulnerabilities.",
+        description="The language of the texts in findings, as the titles of vulnerabilities.",
         default="en",
-        schema=_text_schema(enum=["en", "zh"], section=LIMITS),
+        schema=_text_schema(enum=["en", "zh"], section=OTHERS),
     ),
     Field(
         name="console_site",
         label="Console site",
         description="The site on which the account signs in, for the links in Airflow's UI; that of the control plane "
         "if empty.",
-        schema=_text_schema(enum=["china", "international"], section=LIMITS),
+        schema=_text_schema(enum=["china", "international"], section=OTHERS),
     ),
     Field(
         name="max_poll_delay",
@@ -182,7 +182,7 @@ FIELDS: tuple[Field, ...] = (
         description="The most seconds before a read of a scan's status, whatever a task's intervals say; for tests.",
         default=math.inf,
         hidden=True,
-        schema={"type": ["number", "null"], "minimum": 0, "maximum": math.inf},
+        schema={"type": ["number", "null"], "minimum": 0, "maximum": 3600},
     ),
 )
 

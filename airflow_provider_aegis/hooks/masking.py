@@ -1,4 +1,4 @@
-"""Secrets that are obtained on the way, handed to Airflow's masker."""
+"""Hands secrets that are obtained at run time to Airflow's masker."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import asyncio
 
 
 def mask(secret: str) -> None:
-    """Have a secret masked; not for an event loop, as it may ask the process that supervises this one."""
+    """Mask a secret in logs; not on an event loop, because it may wait for the supervisor process."""
     from airflow_provider_aegis.compat import mask_secret
 
     mask_secret(secret)
 
 
 async def amask(secret: str) -> None:
-    """Have a secret masked, without holding up the event loop."""
+    """Mask a secret in logs without blocking the event loop."""
     try:
         from airflow.sdk.log import amask_secret
     except ImportError:  # below Airflow 3.3

@@ -1,4 +1,4 @@
-"""Which host a call goes to, and which hosts may ever be given a signature."""
+"""Region to host, and which hosts may receive a signed request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Site = Literal["china", "international"]
 
 CHINA = "tds.cn-shanghai.aliyuncs.com"
 INTERNATIONAL = "tds.ap-southeast-1.aliyuncs.com"
-# Names of the international control plane; every other name of the service belongs to China's.
+# Hosts of the international control plane; every other host of the service belongs to China's.
 INTERNATIONAL_HOSTS = frozenset(
     {INTERNATIONAL, "tds-intl.vpc-proxy.aliyuncs.com", "tds-vpc.ap-southeast-2.aliyuncs.com"}
 )
@@ -26,7 +26,7 @@ TROUBLESHOOTING: dict[Site, str] = {
     "international": "https://api.alibabacloud.com/troubleshoot",
 }
 
-# Those that the official SDK names for this service. New ones appear, so that another one is no error.
+# The regions that the official SDK names for this service. New ones appear, so an unknown one is not an error.
 _KNOWN = """
 cn-beijing cn-beijing-finance-1 cn-chengdu cn-fuzhou cn-guangzhou cn-hangzhou cn-hangzhou-finance cn-heyuan
 cn-heyuan-acdr-1 cn-hongkong cn-huhehaote cn-nanjing cn-north-2-gov-1 cn-qingdao cn-qingdao-acdr-ut-1 cn-shanghai
@@ -54,7 +54,7 @@ class Endpoint:
     """A host that calls are signed for.
 
     :param scheme: ``https``, or ``http`` on loopback alone.
-    :param host: what the ``Host`` header says: the name, with the port when it is not the scheme's own.
+    :param host: the value of the ``Host`` header: the name, with the port unless it is the scheme's default.
     """
 
     scheme: str
@@ -74,10 +74,10 @@ class Endpoint:
 def resolve_endpoint(*, region: str | None, host: str | None, port: int | None = None) -> Endpoint:
     """Find the endpoint of a connection.
 
-    :param region: region of the assets, as ``cn-hangzhou``; it decides between the two control planes.
-    :param host: a host name that wins over the region, with ``http://`` in front for an emulator on loopback.
+    :param region: region of the assets, as ``cn-hangzhou``; it selects one of the two control planes.
+    :param host: a host name that replaces the region's, with ``http://`` in front for an emulator on loopback.
     :param port: port of the host.
-    :raises ConfigurationError: if neither is given, or one is not what it should be.
+    :raises ConfigurationError: if neither is given, or one is malformed.
     """
     if region:
         check_region(region)
@@ -92,9 +92,9 @@ def resolve_endpoint(*, region: str | None, host: str | None, port: int | None =
 
 
 def check_region(region: str) -> str:
-    """Return the region, or refuse it.
+    """Check a region id and return it.
 
-    :raises ConfigurationError: if it is too long, or has anything but lower-case letters, digits and single hyphens.
+    :raises ConfigurationError: if it is too long, or is not made of lower-case letters, digits and single hyphens.
     """
     if len(region) > LONGEST_REGION:
         raise ConfigurationError(
@@ -108,9 +108,9 @@ def check_region(region: str) -> str:
 
 
 def unknown_region_warning(region: str | None) -> str:
-    """Say what may be wrong with a region, or nothing where it is a known one, or none.
+    """Return a warning about an unknown region, or an empty string.
 
-    :param region: a region id that :func:`check_region` takes.
+    :param region: a region id that :func:`check_region` accepts, or ``None``.
     """
     if not region or region in REGIONS:
         return ""
@@ -119,27 +119,29 @@ def unknown_region_warning(region: str | None) -> str:
     nearest = get_close_matches(region, sorted(REGIONS))
     guess = f"; did you mean {' or '.join(nearest)}?" if nearest else "."
     plane = "China's" if region.startswith("cn-") else "the international"
-    return f"{region!r} is no region that is known here, and counts as one of {plane} control plane{guess}"
+    return f"{region!r} is not a known region, and is taken for one of {plane} control plane{guess}"
 
 
 def parse_host(host: str, port: int | None = None) -> Endpoint:
     """Read the host field of a connection.
 
-    :raises ConfigurationError: if it carries user info, a path, a query or a fragment, or plain ``http`` for anything
+    :raises ConfigurationError: if it has user info, a path, a query or a fragment, or plain ``http`` with any host
         but loopback.
     """
     found = _ADDRESS.fullmatch(host.strip())
     name = found["name"].lower() if found else ""
     if not found or not _is_name(name):
-        shown = "" if "@" in host else f" {host!r}"  # a password may stand before it
+        shown = "" if "@" in host else f" {host!r}"  # a password may precede it
         raise ConfigurationError(
             f"host{shown} is not a plain host name: give it without user, path, query or fragment, as in {CHINA}."
         )
     scheme = (found["scheme"] or "https").lower()
     if scheme not in _OWN_PORTS:
-        raise ConfigurationError(f"host {host!r} has the scheme {scheme!r}: only https is spoken.")
+        raise ConfigurationError(f"host {host!r} must begin with https:// or be a plain name, not {scheme}://.")
     if scheme == "http" and not is_loopback(name):
-        raise ConfigurationError(f"host {host!r} is plain http: only an emulator on loopback is spoken to without TLS.")
+        raise ConfigurationError(
+            f"host {host!r} must not be plain http: only an emulator on loopback is called without TLS."
+        )
     final_port = int(found["port"]) if found["port"] else port
     if final_port is not None and (type(final_port) is not int or not 0 < final_port < 65536):
         raise ConfigurationError(f"port {final_port!r} is not between 1 and 65535.")
@@ -147,7 +149,7 @@ def parse_host(host: str, port: int | None = None) -> Endpoint:
 
 
 def is_loopback(name: str) -> bool:
-    """Whether a host name is this machine's loopback interface."""
+    """Tell whether a host name is this machine's loopback interface."""
     try:
         return ipaddress.ip_address(name.strip("[]")).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""Which error class an error code of the service means."""
+"""Error code of the service to error class."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_aegis.client.errors import (
     ThrottledError,
 )
 
-# Adding a code is a line here. A code that is not listed is judged by its beginning, then by the HTTP status.
+# A code that is not listed is looked up by its prefix, then by the HTTP status.
 CODES: dict[str, type[SecurityCenterError]] = {
     "Throttling": ThrottledError,
     "RequestTooFrequently": ThrottledError,
@@ -53,21 +53,21 @@ PREFIXES: tuple[tuple[str, type[SecurityCenterError]], ...] = (
     ("Missing", InvalidRequestError),
     ("Invalid", InvalidRequestError),
 )
-# A code of theirs is no throttling, though the answer asks to wait: waiting does not change what it says.
+# A code of these classes is not throttling, even if the answer asks to wait: waiting changes nothing.
 FINAL = (AuthenticationError, ClockError, PermissionDeniedError, InvalidRequestError)
 
 
 def listed_class(code: str) -> type[SecurityCenterError] | None:
-    """Look up which error a code means; ``None`` for a code that no table knows."""
+    """Return the error class of a code, ``None`` for a code that is in no table."""
     return CODES.get(code) or next((cls for beginning, cls in PREFIXES if code.startswith(beginning)), None)
 
 
 def error_class(code: str, http_status: int) -> type[SecurityCenterError] | None:
-    """Look up which error a code means.
+    """Return the error class of a code.
 
     :param code: ``Code`` of the answer.
-    :param http_status: the answer's status, which decides over codes that no table knows.
-    :return: ``None`` for a code that says nothing bad (some operations answer ``Code`` on success).
+    :param http_status: the answer's status, which decides for a code that is in no table.
+    :return: ``None`` for a code of success (some operations set ``Code`` on success).
     """
     if listed := listed_class(code):
         return listed

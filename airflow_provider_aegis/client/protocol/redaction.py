@@ -1,4 +1,4 @@
-"""Text that came from outside, made fit for a log line."""
+"""Makes text from outside fit for logs and errors: one line, no secrets, nothing that cannot be stored."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ LONGEST = 500
 LONGEST_ADDRESS = 2000
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _VENDOR_PAGE = re.compile(r"https://([a-z0-9-]+\.)*(aliyun|alibabacloud)\.com([/?#]|$)")
-# As the Authorization header and the queries of STS have it, maybe percent-encoded.
+# The form of the Authorization header and of the queries of STS, possibly percent-encoded.
 _SIGNATURE = re.compile(r"""(signature(?:=|%(?:25)*3d))[^\s,;&'"]+""", re.IGNORECASE)
 
 
 def printable(value: object, longest: int = LONGEST) -> str:
-    """Return a value's text on one line, control characters escaped, and cut where it is too long.
+    """Return a value's text on one line: control characters are escaped, a long text is cut.
 
     :param longest: characters to keep.
     """
@@ -35,9 +35,9 @@ def storable(text: str) -> str:
 
 
 def without(text: str, secrets: Iterable[Secret | str | None]) -> str:
-    """Return a text as :func:`masked` does, and without anything that is called a signature.
+    """Return a text as :func:`masked` does, and without signatures.
 
-    It is for errors, in which services repeat the requests of before as well.
+    It is for errors, in which services also repeat earlier requests.
     """
     return _SIGNATURE.sub(r"\1***", masked(text, secrets))
 
@@ -45,7 +45,7 @@ def without(text: str, secrets: Iterable[Secret | str | None]) -> str:
 def masked(text: str, secrets: Iterable[Secret | str | None]) -> str:
     """Return a text with ``***`` in place of secrets.
 
-    :param secrets: found as they are, percent-encoded however often, and as JSON escapes them.
+    :param secrets: they are found as they are, percent-encoded any number of times, and escaped as in JSON.
     """
     for secret in filter(None, secrets):
         text = _pattern(secret).sub("***", text)
@@ -66,6 +66,6 @@ def _either_way(char: str) -> str:
 
 
 def is_vendor_page(address: str) -> bool:
-    """Whether an address that came with an answer is a page on the vendor's own sites."""
+    """Tell whether the address in an answer is a page on the vendor's own sites."""
     proper = len(address) <= LONGEST_ADDRESS and address.isascii() and address.isprintable()
     return proper and _VENDOR_PAGE.match(address) is not None

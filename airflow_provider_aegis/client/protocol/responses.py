@@ -1,4 +1,4 @@
-"""What came over the wire, and whether it says that all is well."""
+"""Reads a response: the payload of a good one, or the error."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from airflow_provider_aegis.client.protocol.secret import Secret
 
 log = logging.getLogger(__name__)
 
-# Words that some operations put into Code when all is well.
+# Values of Code with which some operations report success.
 GOOD_CODES = frozenset({"", "200", "ok", "success"})
-# Lists and objects inside of each other. Python reads some thousands, which Airflow then cannot store.
+# Nested lists and objects. Python reads thousands of levels, which Airflow cannot store.
 MAX_DEPTH = 100
-# Airflow's message frames are msgpack: other integers end the process that sends them.
+# The integers of msgpack, in which Airflow sends messages: any other one ends the process that sends it.
 LEAST_INTEGER, INTEGER_LIMIT = -(2**63), 2**64
-# Airflow's serializer keeps keys that begin so for class names: it refuses such an object, or imports what it names.
+# Airflow's serializer reserves keys with this prefix for class names: it refuses the object, or imports the class.
 RESERVED = "__"
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came over the wire; header names are looked up in lower case."""
+    """A response of HTTP; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -39,13 +39,12 @@ class Response:
 
 
 def read_response(answer: Response, call: Call, *, secrets: Collection[Secret | str | None] = ()) -> dict[str, Any]:
-    """Judge what came back.
+    """Return the payload of a successful response.
 
-    :param secrets: what the request was made with; an error does not repeat it, though its answer may.
-    :return: the payload of an answer that says that all is well. It is as it came, but for what Airflow could not
-        store: lone surrogates, NUL and the first character of a key that begins with ``__`` are replaced by ``�``,
-        integers beyond 64 bits are text.
-    :raises SecurityCenterError: for every other one.
+    :param secrets: the secrets of the request, which the answer may repeat and an error must not.
+    :return: the payload, unchanged but for what Airflow cannot store: lone surrogates, NUL and the first character of
+        a key that begins with ``__`` are replaced by ``�``, integers beyond 64 bits become strings.
+    :raises SecurityCenterError: for every other response.
     """
     action = call.operation.name
     payload = _json_object(answer, action)
@@ -55,7 +54,7 @@ def read_response(answer: Response, call: Call, *, secrets: Collection[Secret | 
         return payload
     retry_after = _retry_after(answer.headers)
     status = answer.status
-    if not failed and (unsuccessful or _field(payload, "HostId")):  # its status says otherwise
+    if not failed and (unsuccessful or _field(payload, "HostId")):  # though its HTTP status says success
         status = _own_status(payload) or 400
     cls = error_class(code, status)
     if retry_after and not issubclass(listed_class(code) or ThrottledError, FINAL):
@@ -79,7 +78,7 @@ def read_response(answer: Response, call: Call, *, secrets: Collection[Secret | 
         entries = islice(detail.items() if isinstance(detail, dict) else (), MOST_DETAILS)
         told = {clean(name): clean(str(value)) for name, value in entries}
         known |= {"ram_actions": call.operation.ram_actions, "detail": told}
-    silence = "no message came with this answer" + (", which says Success: false" if unsuccessful else "")
+    silence = "the answer has no message" + (", which says Success: false" if unsuccessful else "")
     raise cls(clean(_field(payload, "Message")) or silence, **known)
 
 
@@ -101,7 +100,7 @@ def _json_object(answer: Response, action: str) -> dict[str, Any]:
             return payload
         what = "JSON, but not an object"
     retry_after = _retry_after(answer.headers)
-    if retry_after or answer.status == 429:  # whoever answered in the service's place asks to wait
+    if retry_after or answer.status == 429:  # a gateway that answers in place of the service asks to wait
         raise ThrottledError(f"the answer is {what}", retry_after=retry_after, refused=answer.status < 500, **known)
     passing = answer.status >= 500 or answer.status < 400 or answer.status in (408, 425)
     raise ProtocolError(f"the answer is {what}", passing=passing, **known)
@@ -120,7 +119,7 @@ def _decode(body: bytes, action: str) -> Any:
             inner = [child for item in inner for child in _children(item) if isinstance(child, dict | list)]
         if inner:
             raise RecursionError
-    # Most answers have none of this, and looking for it costs less than making the payload anew.
+    # Most answers have none of this, and the search costs less than a copy of the payload.
     odd = odd or "\\u" in text or f'"{RESERVED}' in text or not _integers_fit(value)
     if odd and (fit := _fit(value)) != value:
         _report_unfit(action)
@@ -161,8 +160,8 @@ def _fit_key(key: str) -> str:
 def _report_unfit(action: str) -> None:
     """Log once for each operation."""
     log.warning(
-        "An answer of %s has something in it that Airflow cannot store: a lone surrogate, NUL, an integer beyond 64 "
-        "bits, or a key that begins with %s. It is replaced.",
+        "An answer of %s contains a value that Airflow cannot store: a lone surrogate, NUL, an integer beyond 64 bits, "
+        "or a key that begins with %s. It is replaced.",
         action,
         RESERVED,
     )
@@ -173,7 +172,7 @@ def _children(item: Any) -> Collection[Any]:
 
 
 def _oddity(error: Exception) -> str:
-    """Say why a body could not be read."""
+    """Return why a body could not be read."""
     match error:
         case RecursionError():
             return "nested too deeply"
@@ -181,7 +180,7 @@ def _oddity(error: Exception) -> str:
             return f"not {error.encoding} text"
         case json.JSONDecodeError():
             return "not JSON, or cut short"
-    return "not JSON: a number in it is too large, or none"
+    return "not JSON: it contains a number that is too large, or NaN"
 
 
 def _refuse(name: str) -> float:
@@ -193,7 +192,7 @@ def _finite(text: str) -> float:
     return number if math.isfinite(number) else _refuse(text)
 
 
-# json.loads would make a decoder for every answer.
+# json.loads would create a decoder for every answer.
 DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
 
 
@@ -202,13 +201,13 @@ def _is_bad(code: str) -> bool:
 
 
 def _is_unsuccessful(payload: Mapping[str, Any]) -> bool:
-    """Whether the answer says ``Success: false``. In all 137 answers that have the field it means the call itself."""
+    """Tell whether the answer says ``Success: false``; all 137 answers with this field mean the call by it."""
     value = _value(payload, "Success")
     return value is False or (isinstance(value, str) and value.strip().lower() == "false")
 
 
 def _own_status(payload: Mapping[str, Any]) -> int | None:
-    """The status of a failure that the payload names itself."""
+    """Return the HTTP status that the payload itself reports for a failure."""
     text = _field(payload, "HttpStatusCode")
     return int(text) if text.isascii() and text.isdecimal() and len(text) == 3 and int(text) >= 400 else None
 
@@ -223,6 +222,6 @@ def _field(payload: Mapping[str, Any], name: str) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the service asks to wait; the header counts milliseconds."""
+    """Return the seconds that the service asks to wait; the header is in milliseconds."""
     text = headers.get("x-acs-retry-after", "").strip()
     return int(text) / 1000 if text.isascii() and text.isdecimal() and 0 < len(text) < 12 and int(text) > 0 else None

@@ -1,4 +1,4 @@
-"""What callers and connections hand in, refused by name where it is not what it should be."""
+"""Checks of arguments and connection fields; the errors name the argument or the field."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from difflib import get_close_matches
 
 from airflow_provider_aegis.client.errors import ConfigurationError
 
-# Beyond it clocks and dates overflow.
+# Clocks and dates overflow beyond it.
 CENTURY = 100 * 365 * 86400
 
 
 def as_text(name: str, value: object) -> str:
-    """Return a text as it is.
+    """Check that a value is a string, and return it.
 
-    :param name: of the argument or field, as the error is to have it.
-    :raises ConfigurationError: if it is anything else; a template or a connection in JSON can make anything of it.
+    :param name: the name of the argument or field, for the error.
+    :raises ConfigurationError: if it is not a string; a template or a connection in JSON can produce any type.
     """
     if isinstance(value, str):
         return value
@@ -25,32 +25,33 @@ def as_text(name: str, value: object) -> str:
 
 
 def check_text(name: str, value: object) -> str:
-    """Return an argument's text, stripped.
+    """Check that an argument is a string that is not empty, and return it stripped.
 
-    :raises ConfigurationError: if it is not a string, empty, or what a template makes of an XCom that was ``None``.
+    :raises ConfigurationError: if it is not a string, is empty, or is the ``"None"`` that a template makes of ``None``.
     """
     text = "" if value is None else as_text(name, value).strip()
     if text in ("", "None"):
         raise ConfigurationError(
-            f"{name} is empty. If it comes from an XCom, see whether the task that should have pushed it ran and did."
+            f"{name} is empty. If it comes from an XCom, check that the task that pushes it has run and pushed it."
         )
     return text
 
 
 def optional_text(name: str, value: object) -> str | None:
-    """Return a text as it is, or ``None`` where there is none; a template makes ``"None"`` of an argument that is none.
+    """Check that a value is a string or ``None``, and return it.
 
-    :raises ConfigurationError: if it is neither.
+    :return: ``None`` also for an empty string and for ``"None"``, which a template makes of ``None``.
+    :raises ConfigurationError: if it is of another type.
     """
     text = "" if value is None else as_text(name, value)
     return None if text.strip() in ("", "None") else text
 
 
 def as_number(name: str, value: object, *, least: float, most: float) -> float:
-    """Return a number or its text as a number.
+    """Check that a value is a number, or the text of one, and return the number.
 
-    :param name: of the argument or field, as the error is to have it.
-    :raises ConfigurationError: if it is anything else, or not from the least to the most.
+    :param name: the name of the argument or field, for the error.
+    :raises ConfigurationError: if it is not a number, or not between ``least`` and ``most``.
     """
     try:
         number = math.nan if isinstance(value, bool) or not isinstance(value, int | float | str) else float(value)
@@ -62,21 +63,21 @@ def as_number(name: str, value: object, *, least: float, most: float) -> float:
 
 
 def check_known(name: str, known: Sequence[str], *, what: str) -> None:
-    """Refuse a name that is not among the known ones; its value is not shown.
+    """Check that a name is a known one; its value is not shown.
 
-    :param known: what there is.
-    :param what: what the name is one of, as the error is to have it.
-    :raises ConfigurationError: if it is not known; says which one was likely meant.
+    :param known: the known names.
+    :param what: what the name stands for, for the error.
+    :raises ConfigurationError: if it is not known; the text suggests the nearest one.
     """
     if name in known:
         return
-    near = get_close_matches(name.rpartition("__")[2], known, n=1)  # `extra__aegis__region` is region
-    todo = f"write {near[0]!r}" if near else f"remove it, there are {', '.join(known)}"
+    near = get_close_matches(name.rpartition("__")[2], known, n=1)  # `extra__aegis__region` means region
+    todo = f"write {near[0]!r}" if near else f"remove it; the known ones are {', '.join(known)}"
     raise ConfigurationError(f"{what} {name!r:.60} is not known: {todo}.")
 
 
 def plain_seconds(value: object) -> object:
-    """Return a timedelta as its seconds, and anything else as it is."""
+    """Return the seconds of a timedelta, and any other value unchanged."""
     return value.total_seconds() if isinstance(value, timedelta) else value
 
 
@@ -96,11 +97,11 @@ def parse_seconds(name: str, value: object, *, zero: bool = False) -> float:
 
 
 def as_seconds(name: str, value: object, *, zero: bool = False) -> float:
-    """Return a number of seconds or a timedelta as seconds.
+    """Check a number of seconds or a timedelta, and return the seconds.
 
-    :param name: of the argument, as the error is to have it.
-    :param zero: whether it may be 0.
-    :raises ConfigurationError: if it is anything else, negative, not finite, or more than a century.
+    :param name: the name of the argument, for the error.
+    :param zero: whether 0 is allowed.
+    :raises ConfigurationError: if it is of another type, negative, not finite, or more than a century.
     """
     seconds = plain_seconds(value)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):

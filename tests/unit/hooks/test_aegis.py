@@ -36,7 +36,7 @@ def test_the_connection_test_says_that_it_does_not_know_the_region(
         sas.inject("GetLastOnceTaskInfo", Fault.error("NoPermission", status=403))
     good, message = AegisHook().test_connection()
     assert good is answered
-    assert "'cn-shangai' is no region that is known here" in message
+    assert "'cn-shangai' is not a known region" in message
 
 
 def test_a_uri_connection_works(sas: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:

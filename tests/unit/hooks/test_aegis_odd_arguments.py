@@ -67,7 +67,7 @@ def test_an_extra_that_cannot_be_read_is_named(extra: str, monkeypatch: pytest.M
             return json.loads(self.extra)
 
     monkeypatch.setattr(AegisHook, "get_connection", lambda *_: Odd())
-    with pytest.raises(ConfigurationError, match="Connection 'c': the extra is not JSON"):
+    with pytest.raises(ConfigurationError, match="Connection 'c': the extra must be a JSON object, or empty"):
         _ = AegisHook("c").config
 
 

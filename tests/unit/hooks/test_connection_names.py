@@ -26,7 +26,7 @@ EXTRAS = [one.name for one in FIELDS if not one.standard]
         ("sts_token", r"write '(security_token|auth_type)'|remove it"),
         ("extra__aegis__region", "write 'region'"),
         ("max_request_per_second", "write 'max_requests_per_second'"),
-        ("wholly_else", "remove it, there are region, auth_type, .*console_site"),
+        ("wholly_else", "remove it; the known ones are region, auth_type, .*console_site.*"),
         ("access_key_id", "use the field 'login' instead"),
         ("access_key_secret", "use the field 'password' instead"),
         ("host", "use the field 'host' instead"),

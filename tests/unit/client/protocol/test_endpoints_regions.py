@@ -45,7 +45,7 @@ def test_a_known_region_is_not_doubted(region: str) -> None:
     ],
 )
 def test_an_unknown_region_is_doubted_and_its_neighbours_named(region: str, said: str) -> None:
-    assert f"{region!r} is no region that is known here, and counts as {said}" in unknown_region_warning(region)
+    assert f"{region!r} is not a known region, and is taken for {said}" in unknown_region_warning(region)
 
 
 @pytest.mark.parametrize("host", [None, "tds.cn-shanghai.aliyuncs.com"])

@@ -191,8 +191,8 @@ def test_an_unheard_code_on_200_is_an_error_in_the_envelope_of_errors_alone(
 @pytest.mark.parametrize(
     ("more", "raises", "code", "message"),
     [
-        ({}, InvalidRequestError, "", "no message came with this answer, which says Success: false"),
-        ({"Code": "200", "HttpStatusCode": 200}, InvalidRequestError, "", "no message came with this answer, which"),
+        ({}, InvalidRequestError, "", "the answer has no message, which says Success: false"),
+        ({"Code": "200", "HttpStatusCode": 200}, InvalidRequestError, "", "the answer has no message, which"),
         ({"Code": "GroupNotFound", "Message": "No."}, InvalidRequestError, "GroupNotFound", "No."),
         ({"Code": "TaskRepeat", "HttpStatusCode": 500}, ConflictError, "TaskRepeat", "no message"),
         ({"Code": "Odd", "HttpStatusCode": "503", "Message": "Busy"}, ServiceError, "Odd", "Busy"),
@@ -251,7 +251,7 @@ def test_an_odd_detail_of_a_missing_permission_is_left_out(detail: object) -> No
 @pytest.mark.parametrize("odd", [None, {}, [], True, 1.5], ids=str)
 def test_an_envelope_of_odd_types_is_an_error_all_the_same(odd: object) -> None:
     envelope = dict.fromkeys(("RequestId", "HostId", "Code", "Message", "Recommend"), odd)
-    with pytest.raises(InvalidRequestError, match="no message came") as caught:
+    with pytest.raises(InvalidRequestError, match="the answer has no message") as caught:
         read_response(answer(envelope, 400), READ)
     assert caught.value.code == ""
 

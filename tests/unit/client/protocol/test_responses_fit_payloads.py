@@ -165,7 +165,7 @@ def test_it_is_logged_once_for_an_operation(caplog: pytest.LogCaptureFixture) ->
         for action in ("DescribeX", "DescribeX", "DescribeY"):
             read_response(unfit, call(action))
             read_response(Response(200, {}, b'{"A": "\\u00e4"}'), call(f"{action}Z"))
-    assert [record.getMessage().split(" has ")[0] for record in caplog.records] == [
+    assert [record.getMessage().split(" contains ")[0] for record in caplog.records] == [
         "An answer of DescribeX",
         "An answer of DescribeY",
     ]

@@ -64,6 +64,6 @@ def test_the_type_is_needed_where_the_service_needs_it(nothing: Any, sas: Emulat
         AegisHook().list_unfinished_once_task(once_task_type=nothing)
     with pytest.raises(ConfigurationError, match="once_task_type is empty"):
         list(AegisHook().describe_once_task_leaf_record_page(once_task_type=nothing))
-    with pytest.raises(ConfigurationError, match="needs once_task_type or root_task_id"):
+    with pytest.raises(ConfigurationError, match="once_task_type or root_task_id must be given"):
         list(AegisHook().describe_once_task(once_task_type=nothing))
     assert sas.requests == {}
