@@ -21,10 +21,11 @@ from typing import Any
 from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.readers import ACCOUNT
 from airflow_provider_aegis.findings.fields import STATES, Fields, State
-from airflow_provider_aegis.findings.writers import FORMATS
+from airflow_provider_aegis.findings.writers import JSON_LINES
 
 STATE_RANKS: dict[str, int] = {state.value: rank for rank, state in enumerate(State)}
 OPEN, WAIVED, FIXED, ARCHIVED, UNKNOWN = (STATE_RANKS[state] for state in State)
+COMPARABLE = (*JSON_LINES, "parquet")
 ONLINE = "online"
 DAY_MS = 86_400_000
 ROWS = 1_000
@@ -238,9 +239,10 @@ def check_diff(sla: Mapping[str, timedelta], fields: Fields, *file_formats: str)
     if find_spec("duckdb") is None:
         raise ConfigurationError("Comparing exports needs the package duckdb. Install airflow-provider-aegis[diff].")
     for file_format in file_formats:
-        if file_format not in FORMATS or file_format == "csv":
-            readable = ", ".join(name for name in FORMATS if name != "csv")
-            raise ConfigurationError(f"Exports as {file_format!r} cannot be compared. Export as one of: {readable}.")
+        if file_format not in COMPARABLE:
+            raise ConfigurationError(
+                f"Exports as {file_format!r} cannot be compared. Export as one of: {', '.join(COMPARABLE)}."
+            )
     for urgency, limit in sla.items():
         if urgency not in fields.urgencies:
             raise ConfigurationError(

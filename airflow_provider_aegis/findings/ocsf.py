@@ -202,7 +202,7 @@ def _vulnerability(event: Event, record: Record, row: Row) -> None:
     fixable = record.get("CanUpdate")
     if isinstance(fixable, bool):
         common["is_fix_available"] = fixable
-    if packages := _packages(record.get("ExtendContentJson")):
+    if packages := packages_of(record.get("ExtendContentJson")):
         common["affected_packages"] = packages
     details: dict[str, Mapping[str, Any]] = {}
     if "Cves" in record:
@@ -255,7 +255,8 @@ def objects(value: Any) -> list[Mapping[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def _packages(content: Any) -> list[Event]:
+def packages_of(content: Any) -> list[Event]:
+    """Return the packages of ``ExtendContentJson`` that have both a name and a version."""
     packages = []
     for entry in objects(content.get("RpmEntityList")) if isinstance(content, dict) else ():
         name, version = text_of(entry.get("Name")), text_of(entry.get("FullVersion") or entry.get("Version"))

@@ -25,6 +25,8 @@ Record = Mapping[str, Any]
 PART_BYTES = 500_000_000
 # More rows than this Excel cuts off; the first row has the names.
 CSV_RECORDS = 1_048_575
+# DefectDojo reads a document as a whole.
+DOCUMENT_RECORDS = 10_000
 # With 5,000 rows in a group memory stays below 60 MB; 20,000 would need 100 MB for files that are 10 % smaller.
 ROW_GROUP = 5_000
 INTEGER_COLUMNS = ("severity_id", "first_seen_ms", "last_seen_ms")
@@ -126,6 +128,24 @@ class JsonLines:
     def close(self) -> None:
         """Write what is left."""
         self._file.close()
+
+
+class Document(JsonLines):
+    """One JSON document with all findings in a list, which DefectDojo imports."""
+
+    def __init__(self, file: BinaryIO, fields: Fields) -> None:
+        super().__init__(file, fields)
+        self._before = b'{"findings":[\n'
+
+    def write(self, record: Record) -> None:
+        """Take one record."""
+        self._file.write(self._before + encode(record))
+        self._before = b",\n"
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._file.write((b"" if self._before.startswith(b",") else self._before) + b"]}\n")
+        super().close()
 
 
 class GzipJsonLines(JsonLines):
@@ -238,16 +258,25 @@ FORMATS = {
     "jsonl.zst": Format(ZstdJsonLines, needs=("zstandard", "zstd")),
     "parquet": Format(Parquet, needs=("pyarrow", "parquet")),
     "csv": Format(Csv, most_records=CSV_RECORDS),
+    "json": Format(Document, most_records=DOCUMENT_RECORDS),
 }
+JSON_LINES = ("jsonl", "jsonl.gz", "jsonl.zst")
+# What a record is written as, and the formats that can hold it.
+SHAPES = {"api": (*JSON_LINES, "parquet", "csv"), "ocsf": JSON_LINES, "defectdojo": ("json",)}
 
 
-def check_format(file_format: str) -> None:
-    """See that a format can be written, before anything is asked or written.
+def check_format(file_format: str, shape: str = "api") -> None:
+    """See that records can be written so, before anything is asked or written.
 
-    :raises ConfigurationError: if there is no such format, or what it needs is not installed.
+    :raises ConfigurationError: if there is no such shape or format, if they do not go together, or if what the format
+        needs is not installed.
     """
-    if file_format not in FORMATS:
-        raise ConfigurationError(f"file_format={file_format!r} is not a format. Use one of: {', '.join(FORMATS)}.")
+    if shape not in SHAPES:
+        raise ConfigurationError(f"shape={shape!r} is not a shape. Use one of: {', '.join(SHAPES)}.")
+    if file_format not in SHAPES[shape]:
+        raise ConfigurationError(
+            f"file_format={file_format!r} is not a format of shape={shape!r}. Use one of: {', '.join(SHAPES[shape])}."
+        )
     if (needs := FORMATS[file_format].needs) and find_spec(needs[0]) is None:
         raise ConfigurationError(
             f"file_format={file_format!r} needs the package {needs[0]}. "
@@ -261,16 +290,18 @@ def write_parts(
     *,
     file_format: str,
     fields: Fields,
+    shape: str = "api",
     prefix: str = "part",
     part_bytes: int = PART_BYTES,
 ) -> list[Part]:
     """Write records into as many part files as they need; without any record into one that has none.
 
     :param open_part: given a file's name, opens it for writing; an exception inside must leave no such file.
+    :param shape: what the records are; that they are it is up to the caller.
     :param part_bytes: a part is closed after the record with which it has grown to this size, in bytes on disk.
-    :raises ConfigurationError: if the format cannot be written.
+    :raises ConfigurationError: see :func:`check_format`.
     """
-    check_format(file_format)
+    check_format(file_format, shape)
     rest, parts = iter(records), list[Part]()
     record = next(rest, None)
     while record is not None or not parts:

@@ -133,15 +133,10 @@ def became(changes: list[Change], field: str, names: Iterable[str]) -> list[tupl
 
 def test_what_became_of_a_finding(compare: Comparison) -> None:
     machines = [f"m{number}" for number in range(len(CASES))]
-    sides = [
-        [
-            vulnerability(3, Uuid=machine, **case[side])
-            for machine, case in zip(machines, CASES, strict=True)
-            if case[side]
-        ]
-        for side in (0, 1)
-    ]
-    assert became(compare.changes(*sides), "Uuid", machines) == [expected for _, _, expected in CASES]
+    cases = dict(zip(machines, CASES, strict=True))
+    before = [vulnerability(3, Uuid=machine, **was) for machine, (was, _, _) in cases.items() if was is not GONE]
+    after = [vulnerability(3, Uuid=machine, **now) for machine, (_, now, _) in cases.items() if now is not GONE]
+    assert became(compare.changes(before, after), "Uuid", machines) == [expected for _, _, expected in CASES]
 
 
 def test_a_check_that_did_not_run_fixes_nothing(compare: Comparison) -> None:

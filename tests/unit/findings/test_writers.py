@@ -21,11 +21,11 @@ import pytest
 from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.findings import writers
 from airflow_provider_aegis.findings.fields import FIELDS, Row
-from airflow_provider_aegis.findings.writers import FORMATS, Part, check_format, encode, write_parts
+from airflow_provider_aegis.findings.writers import FORMATS, SHAPES, Part, check_format, encode, write_parts
 from tests.unit.findings.sample import vulnerability
 
 FIELDS_USED = FIELDS["vulnerabilities"]
-HERE = [name for name, form in FORMATS.items() if form.needs is None or find_spec(form.needs[0])]
+HERE = [name for name in SHAPES["api"] if (needs := FORMATS[name].needs) is None or find_spec(needs[0])]
 
 
 class Folder(dict[str, bytes]):
@@ -173,9 +173,32 @@ def test_a_read_that_fails_leaves_no_part(file_format: str) -> None:
     assert not folder
 
 
-def test_an_unknown_format_is_refused_and_those_there_are_named() -> None:
-    with pytest.raises(ConfigurationError, match=r"file_format='xlsx'.*jsonl, jsonl\.gz, jsonl\.zst, parquet, csv"):
-        check_format("xlsx")
+@pytest.mark.parametrize("number", [0, 1, 7])
+def test_a_document_for_defectdojo_is_one_list_of_findings(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FORMATS, "json", writers.Format(writers.Document, most_records=3))
+    records = [{"title": str(each)} for each in range(number)]
+    parts, folder = write(records, "json", shape="defectdojo")
+    documents = [json.loads(folder[part.name]) for part in parts]
+    assert [list(document) for document in documents] == [["findings"]] * len(parts)
+    assert [one for document in documents for one in document["findings"]] == records
+    assert all(part.records <= 3 for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("file_format", "shape", "text"),
+    [
+        ("xlsx", "api", r"file_format='xlsx' is not.*jsonl, jsonl\.gz, jsonl\.zst, parquet, csv\."),
+        ("json", "api", r"file_format='json' is not a format of shape='api'"),
+        ("parquet", "ocsf", r"'parquet' is not a format of shape='ocsf'. Use one of: jsonl, jsonl\.gz, jsonl\.zst\."),
+        ("jsonl", "defectdojo", r"Use one of: json\."),
+        ("jsonl", "asff", r"shape='asff' is not a shape. Use one of: api, ocsf, defectdojo\."),
+    ],
+)
+def test_a_format_that_cannot_be_is_refused_and_those_that_can_be_named(
+    file_format: str, shape: str, text: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=text):
+        check_format(file_format, shape)
 
 
 @pytest.mark.parametrize(
