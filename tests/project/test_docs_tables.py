@@ -105,3 +105,16 @@ def test_every_command_has_a_section() -> None:
     assert re.findall(r"^## airflow aegis (\w+)$", page("command_line.md"), re.MULTILINE) == [
         command.name for command in group.subcommands
     ]
+
+
+def test_every_example_is_listed() -> None:
+    listed = [cells[0].strip("`") for cells in rows(page("examples.md"))[1:]]
+    assert sorted(listed) == sorted(path.stem for path in (DOCS.parent / "example_dags").glob("*.py"))
+
+
+def test_every_file_that_contributing_names_is_there() -> None:
+    text = (DOCS.parent / "CONTRIBUTING.md").read_text()
+    named = set(re.findall(r"`((?:[a-z_]+/)*[a-zA-Z_]+\.(?:py|md|toml)|(?:[a-z_]+/)+)`", text))
+    assert len(named) > 10
+    for name in named:
+        assert (DOCS.parent / name).exists() or (DOCS.parent / "airflow_provider_aegis" / name).exists(), name
