@@ -72,7 +72,7 @@ USES: dict[str, tuple[Use, ...]] = {
         *findings_uses(),
         Use("DescribeMonitorAccounts", "lists the accounts of the organisation for accounts='all'"),
     ),
-    "test_connection": (Use("GetLastOnceTaskInfo", "asks whether the keys and the endpoint are right"),),
+    "test_connection": (Use("GetLastOnceTaskInfo", "checks the credentials and the endpoint"),),
 }
 
 

@@ -29,7 +29,7 @@ def test_an_example_runs(page: Path, code: str) -> None:
     dags = [one for one in names.values() if isinstance(one, sdk.DAG)]
     assert len(dags) == code.count("with DAG(")
     for dag in dags:
-        dag.validate()  # type: ignore[no-untyped-call]
+        dag.validate()
         assert dag.tasks
 
 
