@@ -13,22 +13,22 @@ BEGINNING = """\
 
 <!-- written by `python -m tests.project.test_permissions_page` from airflow_provider_aegis/ram_policy.py -->
 
-What each class of this provider asks of Security Center, and the RAM policy that allows just that: a test runs each
-with its policy and everything else denied. A policy for several at once, all operators if none is named:
+What each class of this provider calls, and the smallest RAM policy that allows it. A test runs each class with its policy
+and everything else denied. A policy for several classes at once, for all if none is named:
 
 ```
 airflow aegis policy --operator AegisOnceTaskOperator --operator AegisOnceTaskSensor    # Airflow 3.2 and later
 python -m airflow_provider_aegis policy --operator AegisOnceTaskOperator                # any Airflow
 ```
 
-What a connection may do is tried with reads alone, nothing is started or cancelled:
+This command tries what a connection may do. It makes reads only, so that nothing is started or cancelled:
 
 ```
 airflow aegis check --conn-id aegis_default    # or: python -m airflow_provider_aegis check --conn-id aegis_default
 ```
 
 The service's documentation names the prefix `yundun-aegis`, newer examples of the vendor `yundun-sas`; each policy
-allows both. In deferrable mode the triggerer asks with the same connection, so that an operator's or a sensor's policy
+allows both. In deferrable mode the triggerer calls with the same connection, so that an operator's or a sensor's policy
 covers its triggers. `AegisHook` needs what its caller calls: for `hook.call("DescribeVulList")` that is
 `yundun-aegis:DescribeVulList` and `yundun-sas:DescribeVulList`.
 """
