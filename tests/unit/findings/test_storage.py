@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import threading
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -190,9 +192,8 @@ def test_an_address_names_the_file_in_full(path: str, tmp_path: Path, monkeypatc
 
 
 def test_a_path_of_airflow_is_written_through_its_own_file_system(tmp_path: Path) -> None:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
-
-    folder = Folder(ObjectStoragePath(f"file://{tmp_path}/export"))
+    module = import_module("airflow.sdk" if find_spec("airflow.sdk") else "airflow.io.path")
+    folder = Folder(module.ObjectStoragePath(f"file://{tmp_path}/export"))
     assert isinstance(folder.fs, LocalFileSystem)
     folder.replace("file", b"data")
     assert (tmp_path / "export" / "file").read_bytes() == b"data"
