@@ -24,11 +24,18 @@ define install
 	@touch $(2)/.installed
 endef
 
+# What several targets print at the same time is printed one after the other, where make can do that.
+SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+# Tests of one file run in one process, in which they share an Airflow; files are begun in the order of their folders.
+BY_FILE := --dist loadfile --no-loadscope-reorder
+E2E := tests/e2e tests/reliability
+
 # $(call with-airflow-home,COMMAND): run it with a home for Airflow that is gone afterwards.
 with-airflow-home = home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && AIRFLOW_HOME="$$home" $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-2.11 test lint docs demo ui matrix bench map wire-forms soak lock clean
+.PHONY: help venv venv-2.11 check test test-unit test-e2e test-3.3 test-2.11 style lint docs demo ui matrix bench map \
+	wire-forms soak lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,21 +57,37 @@ venv-2.11: ## Set up .venv-2.11 with Airflow 2.11, if there is a Python 3.11 or 
 .venv-2.11/.installed: $(REQUIREMENTS)/airflow-2.11.lock pyproject.toml
 	$(call install,$(call find-python,311,312),.venv-2.11,$<)
 
-test: lint venv-2.11 ## Check and test everything but the soak test, on both Airflows
-	@$(call with-airflow-home,$(BIN)/python -m pytest)
+check: venv ## What to run while you work: style, layers, types, and the unit tests on the newest Airflow
+	@$(MAKE) --no-print-directory -j2 $(SYNC) style test-unit
+
+test: ## Check and test everything but the soak test, on both Airflows, side by side
+	@$(MAKE) --no-print-directory -j4 $(SYNC) test-e2e test-2.11 lint test-3.3
+
+test-unit: venv
+	@$(call with-airflow-home,$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit tests/project/test_layout.py)
+
+# Real Airflows mostly wait, each for its components to notice something: several at once, and ahead of all else.
+test-e2e: venv
+	@$(call with-airflow-home,$(BIN)/python -m pytest -n 4 $(BY_FILE) $(E2E))
+
+test-3.3: venv
+	@$(call with-airflow-home,nice $(BIN)/python -m pytest $(E2E:%=--ignore=%))
+
+test-2.11: venv-2.11
 	@if [ -e .venv-2.11/.installed ]; then \
-		echo "And on Airflow 2.11:"; \
-		$(call with-airflow-home,$(BIN_2_11)/python -m pytest tests/unit tests/project tests/dag_level tests/airflow_2); \
+		$(call with-airflow-home,nice $(BIN_2_11)/python -m pytest tests/airflow_2 tests/dag_level tests/project tests/unit); \
 	else \
 		echo "SKIPPED: the tests on Airflow 2.11, for want of Python 3.11 or 3.12."; \
 	fi
 
-lint: venv docs ## Check style, layers, types, spelling, workflows, and that the docs build
+style: venv
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy
 	@$(BIN)/codespell
+
+lint: style docs ## Check style, layers, types, spelling, workflows, and that the docs build
 	@$(BIN)/zizmor --quiet --offline .github
 	@if command -v actionlint >/dev/null; then actionlint; \
 		else echo "SKIPPED: actionlint, which is not installed (github.com/rhysd/actionlint)."; fi

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,7 +51,6 @@ class AirflowStack(AirflowApi):
         env: Mapping[str, str] | None = None,
         example_dags: bool = False,
         port: int | None = None,
-        preload: Sequence[str] = (),
         redis_url: str | None = None,
     ) -> None:
         self._port = port or free_port()
@@ -59,7 +58,6 @@ class AirflowStack(AirflowApi):
         self._dags_folder = dags_folder
         self._env = dict(env or {})
         self._example_dags = example_dags
-        self._preload = preload
         self._pids: dict[str, int] = {}
         self.components: tuple[str, ...] = COMPONENTS
         if redis_url:
@@ -77,7 +75,7 @@ class AirflowStack(AirflowApi):
             extra=self._env,
         )
         self._zygote = subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.zygote", *self._preload],
+            [sys.executable, "-m", "tests.e2e.zygote"],
             cwd=_ROOT,
             env=self.environment,
             stdin=subprocess.PIPE,

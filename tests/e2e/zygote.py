@@ -1,8 +1,7 @@
 """The process that imports Airflow once and forks the components from it.
 
-Its arguments are names of modules that all of them shall have imported. It reads names of components from its input, a
-line each, and answers with the id of the process it forked. When the input closes, because the stack is no longer
-needed or its owner has died, it ends every process that came from it.
+It reads names of components from its input, a line each, and answers with the id of the process it forked. When the
+input closes, because the stack is no longer needed or its owner has died, it ends every process that came from it.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ def main() -> None:
     _redirect_output(home / "zygote.log")
     processes.adopt_orphans()
     _create_database()
-    for module in (*_SHARED_IMPORTS, *sys.argv[1:]):
+    for module in _SHARED_IMPORTS:
         importlib.import_module(module)
     print(READY, file=answers)
     try:
