@@ -1,4 +1,4 @@
-"""``airflow aegis policy``: the RAM policy to copy."""
+"""``airflow aegis policy``: print the RAM policy to copy."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from airflow_provider_aegis.ram_policy import ram_policy
 
 
 def policy(arguments: Namespace) -> None:
-    """Print the policy of the operators that are named.
+    """Print the least policy of some operators.
 
-    :param arguments: with ``operator``, a list of names or ``None``.
+    :param arguments: ``operator``, a list of names or ``None`` for all.
     """
     try:
         document = ram_policy(*arguments.operator or ())

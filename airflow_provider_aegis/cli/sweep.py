@@ -1,4 +1,4 @@
-"""``airflow aegis sweep``: scans that still run although their task was ended, and nobody could cancel them then."""
+"""``airflow aegis sweep``: find scans that still run although their task has ended, and cancel them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from airflow.utils.cli import suppress_logs_and_warning
 
-from airflow_provider_aegis.cli.table import print_table
+from airflow_provider_aegis.cli.table import print_rows
 from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
 from airflow_provider_aegis.client.flows.exchange import exchange
 from airflow_provider_aegis.client.flows.submit import find_if_running
@@ -19,13 +19,13 @@ from airflow_provider_aegis.operators.submission import TaskSubmission
 from airflow_provider_aegis.operators.submission_store import KEY
 
 SECONDS_EACH = 30.0
-# No try follows on one of these.
+# No try follows one of these.
 FINISHED_STATES = ("success", "failed", "skipped", "upstream_failed", "removed")
 
 
 @dataclass(frozen=True, slots=True)
 class StoredSubmission:
-    """A submission, and the task instance that stored it."""
+    """A submission and the task instance that stored it."""
 
     dag_id: str
     run_id: str
@@ -37,13 +37,13 @@ class StoredSubmission:
 
 @suppress_logs_and_warning
 def sweep(arguments: Namespace) -> None:
-    """Print the scans that still run though their task instance was ended, and cancel them on demand.
+    """Print the scans that still run although their task instance has ended, and cancel them on demand.
 
-    Ends with status 1 if a scan could not be looked at or not be cancelled.
+    The exit status is 1 if a scan could not be read or not be cancelled.
 
-    :param arguments: with ``conn_id``; ``cancel``, whether to cancel; ``verbose``, to see the log.
+    :param arguments: ``conn_id``; ``cancel``, whether to cancel; ``output``; ``verbose``, to see the log.
     """
-    # Without it, Airflow 3 looks for no connection in its database.
+    # Without it Airflow 3 does not read the connections of its database.
     os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
     rows, troubles = [], 0
     for stored in ended_submissions(arguments.conn_id):
@@ -55,22 +55,29 @@ def sweep(arguments: Namespace) -> None:
         else:
             if once_task_id:
                 rows.append(_row(stored, once_task_id, "cancelled" if arguments.cancel else "runs"))
-    if not rows:
-        print(f"No scan of connection {arguments.conn_id!r} runs whose task was ended.")
+    if not rows and arguments.output in ("table", "plain"):
+        print(f"Every running scan of connection {arguments.conn_id!r} has a task that waits for it.")
         return
-    print_table(("dag", "run", "task", "map index", "task state", "type", "scan", "scan state"), rows)
+    print_rows(rows, arguments.output)
     if troubles:
-        raise SystemExit(f"{troubles} of {len(rows)} scans could not be looked at, or not be cancelled.")
+        raise SystemExit(f"{troubles} of {len(rows)} scans could not be read, or not be cancelled.")
 
 
-def _row(stored: StoredSubmission, once_task_id: str, what: str) -> tuple[str, ...]:
-    index = "" if stored.map_index < 0 else str(stored.map_index)
-    where = (stored.dag_id, stored.run_id, stored.task_id, index, stored.state)
-    return (*where, stored.submission.once_task_type, once_task_id, what)
+def _row(stored: StoredSubmission, once_task_id: str, scan_state: str) -> dict[str, str]:
+    return {
+        "dag": stored.dag_id,
+        "run": stored.run_id,
+        "task": stored.task_id,
+        "map index": "" if stored.map_index < 0 else str(stored.map_index),
+        "task state": stored.state,
+        "type": stored.submission.once_task_type,
+        "scan": once_task_id,
+        "scan state": scan_state,
+    }
 
 
 def _look(submission: TaskSubmission, *, cancel: bool) -> str | None:
-    """Return the id of the submission's scan if it runs, and cancel it if that is wanted."""
+    """Return the id of the submission's scan if it runs. Cancel it on demand."""
     with AegisHook(aegis_conn_id=submission.aegis_conn_id, region=submission.region) as hook:
         config = hook.config
         until = config.clock.monotonic() + SECONDS_EACH
@@ -81,14 +88,14 @@ def _look(submission: TaskSubmission, *, cancel: bool) -> str | None:
 
 
 def ended_submissions(conn_id: str) -> Iterator[StoredSubmission]:
-    """Read from Airflow's database which scans may run without a task that waits for them.
+    """Read from Airflow's database the submissions whose task instance has ended.
 
-    :param conn_id: the connection that they were started with.
+    :param conn_id: only those that were made with this connection.
     """
     try:
         from airflow.models.task_state_store import TaskStateStoreModel
     except ImportError:
-        raise SystemExit("Airflow below 3.3 stores nothing of a task's scan, so there is nothing to sweep.") from None
+        raise SystemExit("Sweeping needs Airflow 3.3 or later: earlier ones store nothing about a scan.") from None
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
     from sqlalchemy import and_, select

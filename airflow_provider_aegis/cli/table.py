@@ -1,43 +1,19 @@
-"""Tables on the terminal, and for a pipe."""
+"""Rows for the terminal or for a program, printed by Airflow's own console."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-from importlib.util import find_spec
-
-Row = Sequence[str]
+from collections.abc import Mapping, Sequence
 
 
-def print_table(titles: Row, rows: Sequence[Row]) -> None:
-    """Print a table: for a terminal wrapped to its width, for anything else one line for each row.
+def print_rows(rows: Sequence[Mapping[str, str]], output: str) -> None:
+    """Print rows as Airflow's own commands do.
 
-    :param titles: of the columns.
-    :param rows: one text for each column.
+    :param rows: the text of each column, by its name.
+    :param output: ``table``, ``plain``, ``json`` or ``yaml``.
     """
-    # Airflow brings rich, though it is no dependency of this package.
-    if sys.stdout.isatty() and find_spec("rich"):
-        _print_wrapped(titles, rows)
-    else:
-        _print_plain(titles, rows)
+    from airflow.cli.simple_table import AirflowConsole
+    from rich.markup import escape
 
-
-def _print_wrapped(titles: Row, rows: Sequence[Row]) -> None:
-    from rich.box import ASCII_DOUBLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=ASCII_DOUBLE_HEAD, show_edge=False)
-    for title in titles:
-        table.add_column(title, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))  # what a service said is text, and no markup
-    Console().print(table)
-
-
-def _print_plain(titles: Row, rows: Sequence[Row]) -> None:
-    lines = [titles, *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    # In a table rich reads [bold] as markup, which the words of a service are not.
+    shown = escape if output == "table" else str
+    AirflowConsole().print_as([{name: shown(text) for name, text in row.items()} for row in rows], output)

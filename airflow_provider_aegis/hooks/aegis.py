@@ -10,12 +10,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_aegis.client.config import ClientConfig
-from airflow_provider_aegis.client.credentials.base import authenticate
-from airflow_provider_aegis.client.errors import ConfigurationError, SecurityCenterError
+from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.flows.exchange import Flow, exchange
 from airflow_provider_aegis.client.flows.paginate import Pages
 from airflow_provider_aegis.client.jobs import once_task
-from airflow_provider_aegis.client.protocol.endpoints import unknown_region_warning
 from airflow_provider_aegis.client.protocol.operations import Call, call, find_operation
 from airflow_provider_aegis.client.protocol.validation import as_text, check_text, optional_text
 from airflow_provider_aegis.compat import AirflowNotFoundException, BaseHook
@@ -29,8 +27,6 @@ if TYPE_CHECKING:
     from airflow_provider_aegis.client.transport.blocking import BlockingTransport
 
 T = TypeVar("T")
-
-TEST_SECONDS = 20.0
 
 
 def _optional_id(name: str, value: object) -> str | None:
@@ -228,24 +224,11 @@ class AegisHook(ReadsFindings, BaseHook):
         return self._exchange(once_task.cancel_once_task(once_task_id))
 
     def test_connection(self) -> tuple[bool, str]:
-        """Make one cheap read.
+        """Make one cheap read. Return whether all is well, and what answered or what is wrong."""
+        from airflow_provider_aegis.hooks.probe import connection_test
 
-        :return: whether it succeeded, and a text that says which endpoint answered, or what is wrong.
-        """
-        warning = ""
-        try:
-            config = self.config
-            warning = unknown_region_warning(config.region)
-            asked = once_task.OnceTaskRef(once_task_type="ASSETS_COLLECTION").read_last()
-            self.run_flow(exchange(config, asked, deadline=config.clock.monotonic() + TEST_SECONDS))
-            key = self.run_flow(authenticate()).access_key_id
-        except (ConfigurationError, SecurityCenterError) as error:
-            return False, f"{error} {warning}".rstrip()
-        finally:
-            self.close()
-        region = f", region {config.region}" if config.region else ""
-        said = f"Security Center answered at {config.endpoint.host}{region} for AccessKey ID {key}."
-        return True, f"{said} {warning}".rstrip()
+        with self:
+            return connection_test(self)
 
     def sibling(self) -> AegisHook:
         """Return a second hook with its own HTTP connection; the Airflow connection is not read again."""

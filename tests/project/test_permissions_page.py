@@ -13,8 +13,8 @@ BEGINNING = """\
 
 <!-- written by `python -m tests.project.test_permissions_page` from airflow_provider_aegis/ram_policy.py -->
 
-What each class of this provider calls, and the smallest RAM policy that allows it. A test runs each class with its policy
-and everything else denied. A policy for several classes at once, for all if none is named:
+What each class of this provider calls, and the smallest RAM policy that allows it. A test runs each class with its
+policy and everything else denied. A policy for several classes at once, for all if none is named:
 
 ```
 airflow aegis policy --operator AegisOnceTaskOperator --operator AegisOnceTaskSensor    # Airflow 3.2 and later

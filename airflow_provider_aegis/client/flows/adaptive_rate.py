@@ -16,8 +16,8 @@ has its share of a busy quota makes a request every two seconds, and may be refu
 - **Slow start.** Until its first refusal a process rises fast, and the first refusal halves its rate.
 - **Floor.** The rate never falls below a few requests in ten seconds: a slower process would notice too late that
   the trouble is over.
-- **Storms.** If more than a third of the answers are refusals, it is not our rate that brings them about. As soon as answers
-  come in a row again, the rate is what empties the line in some seconds.
+- **Storms.** If more than a third of the answers are refusals, it is not our rate that brings them about. As soon as
+  answers come in a row again, the rate is what empties the line in some seconds.
 
 ``tests/benchmarks/fleet_simulation.py`` plays this with many processes, and ``fleet.py`` beside it measures real ones;
 the constants are the outcome.

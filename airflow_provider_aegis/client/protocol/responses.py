@@ -113,29 +113,31 @@ def _decode(body: bytes, action: str) -> Any:
     except UnicodeDecodeError:
         text, odd = body.decode(encoding, "surrogatepass"), True
     value = DECODER.decode(text)
-    if text.count("[") + text.count("{") > MAX_DEPTH:
-        inner = [value]
-        for _ in range(MAX_DEPTH):
-            inner = [child for item in inner for child in _children(item) if isinstance(child, dict | list)]
-        if inner:
-            raise RecursionError
-    # Most answers have none of this, and the search costs less than a copy of the payload.
-    odd = odd or "\\u" in text or f'"{RESERVED}' in text or not _integers_fit(value)
+    # Most answers have none of this, and looking for it costs less than making the payload anew.
+    odd = not _integers_fit(value, MAX_DEPTH) or odd or "\\u" in text or f'"{RESERVED}' in text
     if odd and (fit := _fit(value)) != value:
         _report_unfit(action)
         return fit
     return value
 
 
-def _integers_fit(value: Any) -> bool:
-    for child in _children(value) if isinstance(value, dict | list) else (value,):
+def _integers_fit(value: Any, levels: int) -> bool:
+    """Look at every integer.
+
+    :param levels: how many lists and objects may be inside of each other.
+    :raises RecursionError: if there are more.
+    """
+    fit = True
+    container = isinstance(value, dict | list)
+    if container and not levels:
+        raise RecursionError
+    for child in _children(value) if container else (value,):
         kind = type(child)
         if kind is int:
-            if not LEAST_INTEGER <= child < INTEGER_LIMIT:
-                return False
-        elif (kind is dict or kind is list) and not _integers_fit(child):
-            return False
-    return True
+            fit = fit and LEAST_INTEGER <= child < INTEGER_LIMIT
+        elif kind is dict or kind is list:
+            fit = _integers_fit(child, levels - 1) and fit
+    return fit
 
 
 def _fit(value: Any) -> Any:

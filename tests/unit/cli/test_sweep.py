@@ -99,7 +99,9 @@ def test_a_scan_whose_task_goes_on_is_left_alone(
 ) -> None:
     put(left, state)
     main(["sweep", "--cancel"])
-    assert "No scan" in capsys.readouterr().out
+    assert "Every running scan" in capsys.readouterr().out
+    main(["sweep", "--output", "json"])
+    assert json.loads(capsys.readouterr().out) == []
     assert sas.requests[CANCEL] == 0
 
 

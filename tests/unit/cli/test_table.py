@@ -1,35 +1,37 @@
-"""Tables: wrapped for a terminal, one line a row for a pipe."""
+"""Rows as Airflow's console prints them."""
 
 from __future__ import annotations
 
-import sys
+import json
 
 import pytest
 
-from airflow_provider_aegis.cli import table
+from airflow_provider_aegis.cli.table import print_rows
 
-LONG = "word " * 60 + "[bold]end[/bold]"
-
-
-def test_a_pipe_gets_one_line_for_each_row(capsys: pytest.CaptureFixture[str]) -> None:
-    table.print_table(("what", "details"), [("a", LONG), ("longer", "")])
-    assert capsys.readouterr().out.splitlines() == ["what    details", f"a       {LONG}", "longer"]
+LONG = "word " * 60 + "[bold]end[/bold] [/no]"
+ROWS = [{"what": "a", "details": LONG}, {"what": "longer", "details": ""}]
 
 
-def test_a_terminal_gets_wrapped_cells(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    monkeypatch.setenv("COLUMNS", "60")
-    table.print_table(("what", "details"), [("a", LONG)])
+def test_plain_is_one_line_for_each_row(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows(ROWS, "plain")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert " ".join(lines[1].split()) == f"a {LONG}"
+
+
+@pytest.mark.parametrize("output", ["json", "yaml"])
+def test_a_program_reads_what_was_there(output: str, capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows(ROWS, output)
     printed = capsys.readouterr().out
-    assert all(len(line) <= 60 for line in printed.splitlines()[1:])
+    if output == "json":
+        assert json.loads(printed) == ROWS
+    else:
+        yaml = pytest.importorskip("yaml")
+        assert yaml.safe_load(printed) == ROWS
+
+
+def test_a_table_shows_markup_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows(ROWS, "table")
+    printed = " ".join(capsys.readouterr().out.replace("|", " ").split())
     assert printed.count("word") == 60
-    assert "[bold]end[/bold]" in printed, "what a service said is no markup"
-
-
-def test_without_rich_a_terminal_gets_plain_text(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    monkeypatch.setattr(table, "find_spec", lambda name: None)
-    table.print_table(("what",), [("a",)])
-    assert capsys.readouterr().out == "what\na\n"
+    assert "[bold]end[/bold] [/no]" in printed

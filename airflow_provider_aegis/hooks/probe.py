@@ -1,11 +1,14 @@
-"""What a connection can do, found out with reads that change nothing and ask for nothing that exists."""
+"""Find out what a connection can do, with reads that change nothing and name nothing that exists.
+
+The connection test of Airflow's UI and the command ``airflow aegis check`` both use it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aegis.client.config import ClientConfig
 from airflow_provider_aegis.client.credentials.base import authenticate
@@ -22,13 +25,15 @@ from airflow_provider_aegis.client.jobs.once_task import OnceTaskRef
 from airflow_provider_aegis.client.protocol.endpoints import unknown_region_warning
 from airflow_provider_aegis.client.protocol.operations import Call, Operation, call
 from airflow_provider_aegis.client.readers import READERS, Reader
-from airflow_provider_aegis.hooks.aegis import AegisHook
 from airflow_provider_aegis.ram_policy import USES
 
+if TYPE_CHECKING:
+    from airflow_provider_aegis.hooks.aegis import AegisHook
+
 SECONDS_EACH = 20.0
-# What the service accepts; a clock further off costs every process a refused request before it is corrected.
+# The service refuses a clock further off; each process then corrects its own after one refused request.
 CLOCK_TOLERANCE = 15 * 60
-# The service names whole seconds, and its answer takes a moment to arrive.
+# The service tells whole seconds, and its answer takes a moment to arrive.
 CLOCK_GRAIN = 3
 
 SCAN_TYPE = "ASSETS_COLLECTION"
@@ -45,7 +50,7 @@ def _read_nothing(reader: Reader) -> Call:
     return call(reader.action, **params, CurrentPage=1, PageSize=1)
 
 
-# The harmless read that tries each operation. A read without an entry is not tried, as no write is.
+# The harmless read that tries each operation. Writes, and reads without an entry, are not tried.
 PROBES: dict[str, Call] = {
     one.operation.name: one
     for one in (
@@ -56,12 +61,13 @@ PROBES: dict[str, Call] = {
         *(_read_nothing(READERS[use.action]) for use in USES["read_findings"]),
     )
 }
-# What the service itself says of a call; every other error leaves open whether it was reached.
+FIRST = PROBES["GetLastOnceTaskInfo"]
+# Errors that only the service itself gives; after every other error it is open whether the service was reached.
 VERDICTS = (AuthenticationError, ClockError, PermissionDeniedError, InvalidRequestError)
 
 
 class State(StrEnum):
-    """How a thing stands."""
+    """What came of one look."""
 
     OK = "ok"
     WRONG = "WRONG"
@@ -71,10 +77,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of what was found out.
+    """One result.
 
-    :param what: was looked at.
-    :param details: what to do, where something is wrong.
+    :param what: the thing that was looked at.
+    :param details: where something is wrong, what to do.
     """
 
     what: str
@@ -82,30 +88,40 @@ class Finding:
     details: str = ""
 
 
-def examine(conn_id: str, operations: Iterable[Operation]) -> list[Finding]:
-    """Try a connection, as far as one thing lets the next be tried.
+def examine(hook: AegisHook, operations: Iterable[Operation] = ()) -> list[Finding]:
+    """Try a connection. What cannot be tried because something before it is wrong is left out or not tried.
 
-    :param conn_id: id of the connection.
-    :param operations: those whose permission is wanted.
+    :param hook: a hook with the connection.
+    :param operations: the operations whose permissions are tried.
     """
-    with AegisHook(aegis_conn_id=conn_id) as hook:
-        try:
-            config = hook.config
-        except ConfigurationError as error:
-            return [Finding("connection", State.WRONG, str(error))]
-        read = [Finding("connection", State.OK, f"{conn_id}: every field can be read")]
-        if warning := unknown_region_warning(config.region):
-            read.append(Finding("region", State.UNCLEAR, warning))
-        try:
-            access_key_id = hook.run_flow(authenticate()).access_key_id
-        except (SecurityCenterError, ConfigurationError) as error:
-            return [*read, Finding("keys", State.WRONG, str(error))]
-        # Whichever permissions are wanted, the first probe also tells of the endpoint, the clock and the keys.
-        first = PROBES["GetLastOnceTaskInfo"]
-        answers = {first.operation.name: _ask(hook, first)}
-        general = [*read, *_general(config, access_key_id, answers[first.operation.name])]
-        trusted = general[-1].state is State.OK
-        return general + [_permission(hook, operation, answers, trusted=trusted) for operation in operations]
+    try:
+        config = hook.config
+    except ConfigurationError as error:
+        return [Finding("connection", State.WRONG, str(error))]
+    read = [Finding("connection", State.OK, f"{hook.aegis_conn_id}: every field can be read")]
+    if warning := unknown_region_warning(config.region):
+        read.append(Finding("region", State.UNCLEAR, warning))
+    try:
+        access_key_id = hook.run_flow(authenticate()).access_key_id
+    except (SecurityCenterError, ConfigurationError) as error:
+        return [*read, Finding("credentials", State.WRONG, str(error))]
+    # Whichever permissions are tried, the first probe also tells about the endpoint, the clock and the credentials.
+    answers = {FIRST.operation.name: _ask(hook, FIRST)}
+    general = [*read, *_general(config, access_key_id, answers[FIRST.operation.name])]
+    trusted = general[-1].state is State.OK
+    return general + [_permission(hook, operation, answers, trusted=trusted) for operation in operations]
+
+
+def connection_test(hook: AegisHook) -> tuple[bool, str]:
+    """Try a connection with one read, and sum up as Airflow's connection test wants it.
+
+    :return: whether all is well, and what answered or what is wrong.
+    """
+    findings = examine(hook, [FIRST.operation])
+    region = [one for one in findings if one.what == "region"]
+    wrong = [one for one in findings if one.state in (State.WRONG, State.UNCLEAR) and one not in region]
+    said = wrong or [one for one in findings if one.what in ("endpoint", "credentials")]
+    return not wrong, " ".join(f"{one.details.rstrip('.')}." for one in (*said, *region))
 
 
 def _ask(hook: AegisHook, probe: Call) -> SecurityCenterError | ConfigurationError | None:
@@ -119,17 +135,17 @@ def _ask(hook: AegisHook, probe: Call) -> SecurityCenterError | ConfigurationErr
 
 
 def _general(config: ClientConfig, access_key_id: str, error: Exception | None) -> tuple[Finding, Finding, Finding]:
-    """Say what the first probe tells of the endpoint, the clock and, last, the keys."""
+    """Say what the first probe tells about the endpoint, the clock and, last, the credentials."""
     where = f"{config.endpoint.url.rstrip('/')}, region {config.region or 'not set'}"
-    keys = Finding("keys", State.OK, f"AccessKey ID {access_key_id} is accepted")
+    accepted = Finding("credentials", State.OK, f"AccessKey ID {access_key_id} is accepted")
     if not (error is None or isinstance(error, VERDICTS)):
-        keys = Finding("keys", State.NOT_TRIED)
-        return Finding("endpoint", State.WRONG, f"{where}: {error}"), _clock(config, error), keys
+        accepted = Finding("credentials", State.NOT_TRIED)
+        return Finding("endpoint", State.WRONG, f"{where}: {error}"), _clock(config, error), accepted
     if isinstance(error, AuthenticationError):
-        keys = Finding("keys", State.WRONG, str(error))
+        accepted = Finding("credentials", State.WRONG, str(error))
     elif isinstance(error, ClockError):
-        keys = Finding("keys", State.NOT_TRIED)
-    return Finding("endpoint", State.OK, where), _clock(config, error), keys
+        accepted = Finding("credentials", State.NOT_TRIED)
+    return Finding("endpoint", State.OK, where), _clock(config, error), accepted
 
 
 def _clock(config: ClientConfig, error: Exception | None) -> Finding:
@@ -155,8 +171,8 @@ def _permission(
 ) -> Finding:
     """Try one permission.
 
-    :param answers: what came of the probes that have been made.
-    :param trusted: whether the service accepts the keys, so that it can say what they may do.
+    :param answers: the outcome of each probe that was made.
+    :param trusted: whether the service accepts the credentials, so that it looks at their permissions.
     """
     what, name = f"permission {operation.name}", operation.name
     if not operation.reads or name not in PROBES or not trusted:
@@ -166,6 +182,6 @@ def _permission(
     if error is None:
         return Finding(what, State.OK)
     if isinstance(error, InvalidRequestError):
-        # Nobody documents whether the service looks at a call's permission before its parameters.
-        return Finding(what, State.UNCLEAR, f"refused for something else, which proves neither: {error}")
+        # No documentation says whether the service checks the permission before the parameters.
+        return Finding(what, State.UNCLEAR, f"refused for another reason, so the permission is not known: {error}")
     return Finding(what, State.WRONG, str(error))
