@@ -27,8 +27,9 @@ def _name(one: Field) -> str:
 
 
 def _default(one: Field) -> str:
-    shown = f"{one.default:g}" if isinstance(one.default, float) else one.default
-    return "" if one.default in (None, math.inf) else f" Default: {shown}."
+    if one.default in (None, math.inf):
+        return ""
+    return f" Default: {f'`{one.default}`' if isinstance(one.default, str) else f'{one.default:g}'}."
 
 
 def test_the_fields_are_those_of_the_connection() -> None:

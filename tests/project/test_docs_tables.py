@@ -104,3 +104,8 @@ def test_every_file_that_contributing_names_is_there() -> None:
     assert len(named) > 10
     for name in named:
         assert (DOCS.parent / name).exists() or (DOCS.parent / "airflow_provider_aegis" / name).exists(), name
+
+
+def test_every_documented_type_of_scan_is_explained() -> None:
+    listed = [cells[0].strip("`") for cells in rows(page("scan_types.md"))[1:]]
+    assert sorted(listed) == sorted(once_task.KNOWN_TYPES)
