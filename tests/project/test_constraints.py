@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tests.matrix import DAYS, PYTHON, UV, constrained, constraints
+from tests.matrix import DAYS, PAGE, PYTHON, UV, constrained, constraints
 
 ROOT = Path(__file__).parents[2]
 NEEDED = [Requirement(text) for text in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]]
@@ -46,3 +46,8 @@ def test_no_floor_is_above_what_an_environment_is_held_to(version: str) -> None:
     assert held["apache-airflow"] == version
     assert held.items() >= DAYS[version].pins.items()
     assert [one for one in NEEDED if not one.specifier.contains(held[one.name])] == []
+
+
+def test_the_page_has_a_row_for_each_version() -> None:
+    page = PAGE.read_text()
+    assert [version for version in DAYS if f"\n| {version} |" not in page] == []
