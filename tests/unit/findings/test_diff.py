@@ -15,7 +15,8 @@ import pytest
 from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.readers import ACCOUNT
 from airflow_provider_aegis.findings import diff
-from airflow_provider_aegis.findings.diff import NEW_KINDS, Ages, Change, Diff, Snapshot, check_diff
+from airflow_provider_aegis.findings.diff import NEW_KINDS, Ages, Change, Diff, check_diff
+from airflow_provider_aegis.findings.diff_queries import Snapshot
 from airflow_provider_aegis.findings.fields import FIELDS
 from airflow_provider_aegis.findings.writers import write_parts
 from tests.unit.findings.sample import SAMPLES, vulnerability
@@ -225,6 +226,13 @@ def test_counts_name_each_kind_and_each_urgency(lines: Comparison) -> None:
     assert list(counts) == ["new", "reopened", "worse", "better", "waived", "fixed", "unseen"]
     assert counts["new"] == {"asap": 1, "later": 0, "nntf": 0, "unknown": 1}
     assert counts["fixed"] == {"asap": 0, "later": 0, "nntf": 0}
+
+
+@pytest.mark.parametrize("file_format", ["jsonl", "jsonl.zst"])
+def test_an_export_without_records_can_be_compared(lines: Comparison, file_format: str) -> None:
+    lines.file_format = file_format
+    assert lines.kinds([], []) == []
+    assert lines.kinds([], one(OPEN)) == [("new", "")]
 
 
 def test_two_records_of_one_finding_are_one_and_as_bad_as_the_worse(compare: Comparison) -> None:
