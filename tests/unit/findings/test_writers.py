@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import gzip
 import hashlib
 import io
@@ -14,7 +15,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import pytest
 
@@ -108,8 +109,9 @@ def test_no_record_makes_one_readable_part(file_format: str) -> None:
 
 
 def test_equal_records_give_equal_files() -> None:
-    first, second = (write([vulnerability()], "jsonl.gz")[0] for _ in range(2))
+    (first, folder), (second, _) = (write([vulnerability()], "jsonl.gz") for _ in range(2))
     assert first == second
+    assert folder[first[0].name][3:8] == bytes(5)  # neither a name nor a time
 
 
 def test_half_a_surrogate_pair_becomes_a_replacement_character() -> None:
@@ -167,10 +169,24 @@ def test_a_read_that_fails_leaves_no_part(file_format: str) -> None:
         yield vulnerability()
         raise OSError("page lost")
 
-    folder = Folder()
+    folder, left = Folder(), list[tuple[io.BytesIO, bytes]]()
+
+    @contextmanager
+    def open_part(name: str) -> Iterator[BinaryIO]:
+        with folder.open(name) as file:
+            try:
+                yield file
+            except OSError:
+                left.append((cast("io.BytesIO", file), cast("io.BytesIO", file).getvalue()))
+                raise
+
     with pytest.raises(OSError, match="page lost"):
-        write_parts(records(), folder.open, file_format=file_format, fields=FIELDS_USED)
+        write_parts(records(), open_part, file_format=file_format, fields=FIELDS_USED)
     assert not folder
+    # An encoder that is collected writes what it has left; the file is given up by then.
+    gc.collect()
+    [(file, then)] = left
+    assert file.getvalue() == then
 
 
 @pytest.mark.parametrize("number", [0, 1, 7])
