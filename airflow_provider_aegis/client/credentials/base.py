@@ -1,4 +1,4 @@
-"""What every source of credentials offers, and what the answers of those that are asked for them mean."""
+"""The protocol of a source of credentials, and how the answers of credential services are read."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from airflow_provider_aegis.client.protocol.secret import Secret
 from airflow_provider_aegis.client.protocol.signing import Credentials
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 10.0
-# A shorter external ID, or value in a credentials URI, guards nothing, and hiding it would blot out words of an error.
+# A shorter external ID, or value in a credentials URI, protects nothing, and masking it would mask words of an error.
 SHORTEST_SECRET = 8
-# Stands in for STS and for instance metadata, on loopback alone.
+# The variable with the address of an emulator of STS and of instance metadata, on loopback only.
 EMULATOR = "AEGIS_CREDENTIALS_EMULATOR_HOST"
-# After these words STS repeats the request, its secrets included.
+# After these words STS repeats the request with its secrets.
 _REPEATED = re.compile(r"(server )?string to sign.*", re.IGNORECASE | re.DOTALL)
 
 
 class Clock(Protocol):
-    """What time it is; tests bring their own."""
+    """The clock; tests replace it."""
 
     def time(self) -> float:
         """Seconds since the epoch."""
@@ -49,35 +49,35 @@ class Clock(Protocol):
 
 
 class CredentialsProvider(Protocol):
-    """Hands out the credentials that the next request is signed with."""
+    """Provides the credentials that sign the next request."""
 
     @property
     def account(self) -> str:
-        """What stays the same when the credentials change; everything of one account shares a request budget."""
+        """A name that stays the same when the credentials change; all requests of one account share a rate limit."""
         ...
 
     def ready(self, refused: Credentials | None = None) -> Credentials | None:
-        """Return credentials that are at hand, or nothing where ``get`` has something to do.
+        """Return credentials without I/O, or ``None`` if ``get`` must fetch them.
 
-        :param refused: credentials of which the service said that they have expired.
+        :param refused: credentials that the service has refused as expired.
         """
         ...
 
     def get(self, refused: Credentials | None = None) -> Flow[Credentials]:
-        """Return credentials, fetched if need be.
+        """Return credentials, and fetch them if needed.
 
-        :param refused: credentials of which the service said that they have expired; they are not handed out again.
-        :raises SecurityCenterError: if there are none; it is transient where asking again may help.
-        :raises ConfigurationError: if what is configured leads to none.
+        :param refused: credentials that the service has refused as expired; they are not returned again.
+        :raises SecurityCenterError: if there are none; it is transient if a retry may help.
+        :raises ConfigurationError: if what is configured cannot be used.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Credentials as they were handed out.
+    """Credentials that were fetched.
 
-    :param expires: seconds since the epoch, ``None`` where nobody said.
+    :param expires: seconds since the epoch, ``None`` if unknown.
     """
 
     credentials: Credentials
@@ -85,27 +85,27 @@ class Fetched:
 
 
 class Source(Protocol):
-    """A place where credentials come from. Sources that are equal hand out the same."""
+    """A source of credentials. Equal sources return the same credentials."""
 
     @property
     def account(self) -> str:
-        """What stays the same when the credentials change."""
+        """A name that stays the same when the credentials change."""
         ...
 
     def fetch(self, clock: Clock) -> Flow[Fetched]:
-        """Ask for credentials.
+        """Fetch credentials.
 
         :raises SecurityCenterError: if there are none.
-        :raises ConfigurationError: if what is configured leads to none.
+        :raises ConfigurationError: if what is configured cannot be used.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class StaticCredentials:
-    """Credentials that are written down.
+    """Static credentials.
 
-    :param names: what error texts call the AccessKey ID, the secret and the token.
+    :param names: the names of the AccessKey ID, the secret and the token in error texts.
     """
 
     credentials: Credentials
@@ -120,8 +120,8 @@ class StaticCredentials:
         """The AccessKey ID."""
         return self.credentials.access_key_id
 
-    def ready(self, refused: Credentials | None = None) -> Credentials:  # noqa: ARG002  (there are no others)
-        """Return the credentials as they are.
+    def ready(self, refused: Credentials | None = None) -> Credentials:  # noqa: ARG002  (there are no other ones)
+        """Return the credentials.
 
         :raises ConfigurationError: if one is empty, or cannot be put into a header.
         """
@@ -130,18 +130,18 @@ class StaticCredentials:
         return self.credentials
 
     def get(self, refused: Credentials | None = None) -> Flow[Credentials]:
-        """Return the credentials as they are."""
+        """Return the credentials."""
         return self.ready(refused)
         yield
 
     def fetch(self, clock: Clock) -> Flow[Fetched]:  # noqa: ARG002  (they do not say when they expire)
-        """Return the credentials as they are."""
+        """Return the credentials."""
         return Fetched(self.ready())
         yield
 
 
 def authenticate(refused: Credentials | None = None) -> Flow[Credentials]:
-    """Return credentials of the service that the flow is performed for.
+    """Return the credentials of the client that runs the flow.
 
     :raises SecurityCenterError: if there are none.
     """
@@ -153,9 +153,9 @@ def authenticate(refused: Credentials | None = None) -> Flow[Credentials]:
 
 
 def secrets_of(credentials: Credentials | None, *guards: str | None) -> tuple[Secret, ...]:
-    """Collect the secrets of credentials, and what guards a role or a URI where it is long enough to do so.
+    """Return the secrets of credentials, and the confidential texts that are long enough to mask.
 
-    :param guards: confidential texts that a peer may choose to repeat.
+    :param guards: confidential texts, as an external ID, that an answer may repeat.
     """
     kept = (credentials.access_key_secret, credentials.security_token) if credentials else ()
     guarding = (Secret(text) for text in guards if text and len(text) >= SHORTEST_SECRET)
@@ -163,7 +163,7 @@ def secrets_of(credentials: Credentials | None, *guards: str | None) -> tuple[Se
 
 
 def what_is_wrong(value: object) -> str:
-    """Say why something cannot be a secret or a token, without showing it, or nothing."""
+    """Return why a text cannot be a secret or a token, without showing it; an empty string if it can."""
     if isinstance(value, Secret):
         return what_is_wrong(value.reveal())
     if not isinstance(value, str):
@@ -181,7 +181,7 @@ def _first_wrong(credentials: Credentials, names: Sequence[str]) -> str:
 
 
 def emulator() -> str | None:
-    """Return the address of what stands in for STS and for instance metadata, if the environment names it.
+    """Return the address of an emulator of STS and of instance metadata, if the environment names one.
 
     :raises ConfigurationError: if it is not on loopback.
     """
@@ -195,22 +195,22 @@ def emulator() -> str | None:
 
 
 def request(url: str, *, method: str = "GET", seconds: float = READ_TIMEOUT, **more: Any) -> Send:
-    """Return a request to a service that hands out credentials; one without TLS never goes through a proxy."""
+    """Return a request to a credential service; one without TLS never uses a proxy."""
     known: dict[str, Any] = {"signature": None, "connect_timeout": min(seconds, CONNECT_TIMEOUT)}
     known |= {"read_timeout": seconds, "seconds": CONNECT_TIMEOUT + seconds, "direct": url.startswith("http:")}
     return Send(url, method=method, **known | more)
 
 
-# Errors are shown with the variables of the frames that they were raised through. So what reads secrets returns its
-# error, and it is raised where there are none.
+# Error trackers show the variables of the frames of an error. So the functions that read secrets return their errors,
+# and callers without secrets in their variables raise them.
 
 
 def credentials_from(reply: Reply, action: str, secrets: Collection[Secret], *, inside: str = "") -> Fetched:
-    """Read credentials as all of these services hand them out.
+    """Read the credentials in an answer of a credential service.
 
-    :param action: what was asked for, as errors are to name it.
-    :param secrets: what the request was made with; an error does not repeat it, though its answer may.
-    :param inside: name of the object in the answer that has them.
+    :param action: the operation, for errors.
+    :param secrets: the secrets of the request, which the answer may repeat and an error must not.
+    :param inside: name of the object in the answer that contains them.
     :raises SecurityCenterError: if the answer has none, or there is no answer.
     """
     outcome = _read_credentials(reply, action, secrets, inside)
@@ -222,7 +222,7 @@ def credentials_from(reply: Reply, action: str, secrets: Collection[Secret], *, 
 def text_from(reply: Reply, action: str) -> str:
     """Read an answer that is plain text.
 
-    :raises SecurityCenterError: if it is not one that says that all is well, or there is no answer.
+    :raises SecurityCenterError: if the answer is not a successful one, or there is none.
     """
     outcome = _read_text(reply, action)
     if isinstance(outcome, str):
@@ -243,16 +243,16 @@ def _read_credentials(
     fields = found if isinstance(found, Mapping) else {}
     names = ("AccessKeyId", "AccessKeySecret", "SecurityToken")
     if None in map(fields.get, names) or not (inside or fields.get("Code") == "Success"):
-        return AuthenticationError("no credentials were handed out", action=action)
+        return AuthenticationError("the answer has no credentials", action=action)
     credentials = Credentials(*(fields[name] for name in names))
-    # What cannot be put into a header would be shown by the error that says so.
+    # The error of a library about an invalid header would show it.
     if wrong := _first_wrong(credentials, ("AccessKey ID", "AccessKey secret", "token")):
-        return AuthenticationError(f"of the credentials that were handed out the {wrong}", action=action)
+        return AuthenticationError(f"the credentials in the answer cannot be used: the {wrong}", action=action)
     try:
         until = datetime.fromisoformat(fields["Expiration"])
         expires = until.replace(tzinfo=until.tzinfo or UTC).timestamp()
     except (KeyError, TypeError, ValueError, OverflowError):
-        return AuthenticationError("the credentials that were handed out do not say when they expire", action=action)
+        return AuthenticationError("the credentials in the answer do not say when they expire", action=action)
     return Fetched(credentials, expires)
 
 
@@ -268,9 +268,9 @@ def _read_text(reply: Reply, action: str) -> str | SecurityCenterError | Configu
 
 
 def _explained(error: Reply, action: str, secrets: Collection[Secret]) -> SecurityCenterError | ConfigurationError:
-    """Return what an error means to a call that waits for credentials.
+    """Return the error of a call that waits for credentials.
 
-    Nothing was asked of Security Center yet, so the classes that leave open whether it was do not fit.
+    Nothing was sent to Security Center yet, so an error that leaves it open becomes one that does not.
     """
     if isinstance(error, ConfigurationError):
         return error

@@ -1,7 +1,7 @@
 """The default chain: the places where Alibaba Cloud's own tools look for credentials, in their order.
 
-A place that names a way to credentials decides: if that way fails, its error is raised. Those of the next place may
-be another account's, so they are no substitute. A place that names none is passed over.
+The first place that names a source of credentials decides: if that source fails, its error is raised. The next place
+may have credentials of another account, so it is no substitute. A place that names no source is skipped.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ OIDC_TOKEN_FILE, CREDENTIALS_URI = "ALIBABA_CLOUD_OIDC_TOKEN_FILE", "ALIBABA_CLO
 
 @dataclass(frozen=True, slots=True)
 class DefaultChain:
-    """Credentials of the first place that names a way to them. Everything is read when it is needed."""
+    """The credentials of the first place that names a source. Everything is read when it is needed."""
 
     @property
     def account(self) -> str:
-        """The same for all: which account it is shows only when the credentials are used."""
+        """One name for all: the account is not known before the credentials are used."""
         return "default"
 
     def fetch(self, clock: Clock) -> Flow[Fetched]:
-        """Look in one place after another."""
+        """Search one place after another."""
         source = _environment() or (yield from _files())
         if source:
             return (yield from source.fetch(clock))
@@ -64,7 +64,7 @@ class DefaultChain:
             try:
                 return (yield from InstanceMetadata().fetch_with(reply))
             except SecurityCenterError as error:
-                # Where there is no instance there is no metadata service, which is no trouble.
+                # Without an ECS instance there is no metadata service, which is not a failure.
                 trouble = error if error.transient and type(reply) is not UnreachableError else None
         if uri := os.environ.get(CREDENTIALS_URI):
             return (yield from CredentialsUri(check_uri(uri, named=CREDENTIALS_URI)).fetch(clock))
@@ -90,13 +90,13 @@ def _environment() -> Source | None:
 
 
 def _files() -> Flow[Source | None]:
-    """Look into the files of the command line tool and of the vendor's libraries."""
+    """Search the files of the command line tool and of the vendor's libraries."""
     own = os.environ.get("ALIBABA_CLOUD_CREDENTIALS_FILE") or "~/.alibabacloud/credentials.ini"
     disabled = os.environ.get("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "").lower() == "true"
     for name, read in (("" if disabled else "~/.aliyun/config.json", _read_config), (own, _read_ini)):
         try:
             path = str(Path(name).expanduser())
-        except RuntimeError:  # there is no home
+        except RuntimeError:  # there is no home directory
             continue
         content = (yield ReadFile(path, MAX_FILE_BYTES)) if name else None
         if isinstance(content, Content) and (source := _read(read, content, path)):
@@ -105,7 +105,7 @@ def _files() -> Flow[Source | None]:
 
 
 def _read(read: Callable[[bytes, str], Source | None], content: Content, path: str) -> Source | None:
-    """Read a file. An error is shown with the variables of the frames that it was raised through: none has secrets."""
+    """Read a file. Error trackers show the variables of the frames of an error: none of these contains secrets."""
     try:
         if len(content.content) <= MAX_FILE_BYTES:
             return read(content.content, path)
@@ -131,9 +131,9 @@ def _read_config(content: bytes, path: str) -> Source | None:
 
 
 def _of_profile(profiles: Mapping[str, Any], name: str, path: str, *users: str) -> Source | None:
-    """Say where a profile has its credentials from.
+    """Return the source of a profile's credentials.
 
-    :param users: the profiles that take theirs from this one.
+    :param users: the profiles that use this one as their source.
     """
     profile = _Profile(profiles[name], f"{path}, profile {name!r}")
     match mode := profile.text("mode"):
@@ -178,40 +178,40 @@ def _read_ini(content: bytes, path: str) -> Source | None:
 
 @dataclass(frozen=True, slots=True)
 class _Profile:
-    """What a file says under one name.
+    """One profile or section of a file.
 
-    :param where: what error texts call it.
+    :param where: its name in error texts.
     """
 
     fields: Mapping[str, Any] = field(repr=False)
     where: str
 
     def text(self, name: str) -> str | None:
-        """Return a field's text, or nothing if it is empty."""
+        """Return the string in a field, or ``None`` if it is empty."""
         value = self.fields.get(name)
         if value is None or isinstance(value, str):
             return value or None
         raise ConfigurationError(f"{self.where}: {name!r} must be a string, not {type(value).__name__}.")
 
     def needed(self, name: str, variable: str = "") -> str:
-        """Return a field's text, or what a variable of the environment has."""
+        """Return the string in a field, or the value of an environment variable."""
         if text := self.text(name) or os.environ.get(variable):
             return text
         raise ConfigurationError(f"{self.where}: {name!r} is empty.")
 
     def static(self, token: str | None = None) -> StaticCredentials | None:
-        """Return the credentials that are written here, if there are any."""
+        """Return the static credentials of this profile, if there are any."""
         names = (f"{self.where}: 'access_key_id'", f"{self.where}: 'access_key_secret'", f"{self.where}: 'sts_token'")
         return _static((self.text("access_key_id"), self.text("access_key_secret"), token), names)
 
     def role(self, base: Source | None, role_arn: str, session_name: str) -> AssumeRole:
-        """Return the role that is described here."""
+        """Return the role of this profile."""
         if base is None:
             raise ConfigurationError(f"{self.where} has no credentials to assume the role with.")
         return AssumeRole(base=base, external_id=self.text("external_id"), **self._common(role_arn, session_name))
 
     def oidc(self, role_arn: str, file: str) -> AssumeRoleWithOIDC:
-        """Return the role that is described here, assumed with a token."""
+        """Return the role of this profile, assumed with an OIDC token."""
         return AssumeRoleWithOIDC(
             oidc_provider_arn=self.needed("oidc_provider_arn", OIDC_PROVIDER_ARN),
             oidc_token_file=self.needed(file, OIDC_TOKEN_FILE),
@@ -231,7 +231,7 @@ class _Profile:
         }
 
     def refused(self, what: str) -> ConfigurationError:
-        """Say that this way is not gone: it needs a browser, a program, or something that nobody knows."""
+        """Return the error of a source that is not supported: it needs a browser, a program, or is unknown."""
         return ConfigurationError(
             f"{self.where} has {what}, which is not supported here: programs are not run and browsers not opened for "
             "credentials. Choose another profile with ALIBABA_CLOUD_PROFILE, or another auth_type."

@@ -21,7 +21,7 @@ from airflow_provider_aegis.client.protocol.secret import Secret
 
 ADDRESS = "http://100.100.100.200/"
 ACTION = "instance metadata"
-# It is next to the machine; where it does not answer at once, there is none.
+# The service is on the host of the instance: if it does not answer at once, there is none.
 READ_TIMEOUT = 1.0
 TOKEN_SECONDS = 21600
 ROLE_NAME = re.compile(r"[A-Za-z0-9.-]{1,64}")
@@ -29,31 +29,31 @@ ROLE_NAME = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class InstanceMetadata:
-    """Credentials of the machine's role.
+    """The credentials of the instance's role.
 
-    :param role_name: the metadata service is asked where it is empty.
+    :param role_name: if it is empty, the metadata service names the role.
     """
 
     role_name: str | None = None
 
     @property
     def account(self) -> str:
-        """The role, as far as it is known."""
+        """The role, if its name is known."""
         return f"ecs_ram_role {self.role_name or ''}".rstrip()
 
     def fetch(self, clock: Clock) -> Flow[Fetched]:  # noqa: ARG002  (the request is not dated)
-        """Ask for a token, and with it for the credentials.
+        """Fetch a token, and with it the credentials.
 
-        :raises ConfigurationError: if the environment forbids to ask.
+        :raises ConfigurationError: if the environment forbids it.
         """
         if is_disabled():
-            raise ConfigurationError("ALIBABA_CLOUD_ECS_METADATA_DISABLED forbids to ask the instance metadata.")
+            raise ConfigurationError("ALIBABA_CLOUD_ECS_METADATA_DISABLED forbids the use of the instance metadata.")
         return (yield from self.fetch_with((yield token_request())))
 
     def fetch_with(self, token: Reply) -> Flow[Fetched]:
-        """Ask for the credentials.
+        """Fetch the credentials.
 
-        :param token: what came of :func:`token_request`.
+        :param token: the reply to :func:`token_request`.
         """
         secrets = _token(token)
         yield Mask(secrets)
@@ -66,18 +66,18 @@ class InstanceMetadata:
 
 
 def is_disabled() -> bool:
-    """Whether the environment forbids to ask the metadata service."""
+    """Tell whether the environment forbids the use of the metadata service."""
     return os.environ.get("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "").lower() == "true"
 
 
 def token_request() -> Send:
-    """Return the request for the token that every other request has to have."""
+    """Return the request for the token that every other request needs."""
     seconds = {"x-aliyun-ecs-metadata-token-ttl-seconds": str(TOKEN_SECONDS)}
     return request(f"{emulator() or ADDRESS}latest/api/token", method="PUT", seconds=READ_TIMEOUT, headers=seconds)
 
 
 def _token(reply: Reply) -> tuple[Secret, ...]:
-    """Return the token, or none where the user says that requests may go without one."""
+    """Return the token, or ``None`` if the environment allows requests without one."""
     try:
         return (Secret(text_from(reply, ACTION)),)
     except SecurityCenterError:

@@ -35,10 +35,10 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 class Role:
     """A role to assume.
 
-    :param duration_seconds: how long its credentials live.
+    :param duration_seconds: lifetime of its credentials.
     :param policy: JSON that narrows what the role may do.
-    :param region: region of the STS endpoint; where it is empty, the environment may name it.
-    :param vpc: whether to ask the endpoint inside a VPC; ``None`` leaves it to the environment.
+    :param region: region of the STS endpoint; if it is empty, the environment may name it.
+    :param vpc: whether to use the endpoint inside a VPC; ``None``: as the environment says.
     """
 
     role_arn: str
@@ -50,11 +50,11 @@ class Role:
 
     @property
     def account(self) -> str:
-        """The number of the account that the role belongs to."""
+        """The id of the account that owns the role."""
         return f"account {self.role_arn.split(':')[3]}"
 
     def _parameters(self, **more: str | Secret | None) -> str:
-        """Return the parameters of an action, as they are in a query and in a form."""
+        """Return the parameters of an action, for a query or a form."""
         known: dict[str, Any] = {
             "RoleArn": self.role_arn,
             "RoleSessionName": self.role_session_name,
@@ -71,14 +71,14 @@ class Role:
 class AssumeRole(Role):
     """Credentials of a role that is assumed with other credentials.
 
-    :param base: where the others come from.
+    :param base: the source of these other credentials.
     """
 
     base: Source
     external_id: str | None = field(default=None, repr=False)
 
     def fetch(self, clock: Clock) -> Flow[Fetched]:
-        """Ask STS, signed as the vendor's own client does: version 3 of the signature, parameters in the query."""
+        """Call STS as the vendor's own client does: signature version 3, parameters in the query."""
         base = (yield from self.base.fetch(clock)).credentials
         yield Mask(secrets_of(base))
         reply = yield self._request(base, clock)
@@ -94,8 +94,8 @@ class AssumeRole(Role):
 class AssumeRoleWithOIDC(Role):
     """Credentials of a role that is assumed with the token of an OIDC identity provider.
 
-    :param oidc_token_file: path of the file with the token, which is read at every fetch: somebody renews it.
-    :param file_named: what error texts call the setting that names the file.
+    :param oidc_token_file: path of the file with the token. It is read at every fetch, because it is renewed.
+    :param file_named: the name of the setting for this path in error texts.
     """
 
     oidc_provider_arn: str
@@ -103,7 +103,7 @@ class AssumeRoleWithOIDC(Role):
     file_named: str = "extra 'oidc_token_file'"
 
     def fetch(self, clock: Clock) -> Flow[Fetched]:
-        """Ask STS, unsigned, with the token in the body: proxies and servers log queries."""
+        """Call STS unsigned, with the token in the body, because proxies and servers log queries."""
         token = self._token((yield ReadFile(self.oidc_token_file, MAX_TOKEN_BYTES)))
         if isinstance(token, str):
             raise ConfigurationError(f"{self.file_named} {self.oidc_token_file!r} {token}.")
@@ -142,13 +142,13 @@ def _encode(parameters: Mapping[str, Any]) -> str | ConfigurationError:
     try:
         return canonical_query(flatten(plain))
     except ConfigurationError as error:
-        return ConfigurationError(str(error))  # that one was raised through variables with the token
+        return ConfigurationError(str(error))  # the traceback of that one has the token in its variables
 
 
 def endpoint(region: str | None, vpc: bool | None) -> str:
-    """Return the address of STS. By its form it is a host of Alibaba Cloud over TLS, or an emulator on loopback.
+    """Return the address of STS: a host of Alibaba Cloud over TLS, or an emulator on loopback.
 
-    :raises ConfigurationError: if the region cannot be one.
+    :raises ConfigurationError: if the region is malformed.
     """
     if emulated := emulator():
         return emulated

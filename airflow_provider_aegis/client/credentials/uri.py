@@ -1,4 +1,4 @@
-"""Credentials from a service at an address of its own."""
+"""Credentials from a service at a URI that the user configures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ACTION = "credentials_uri"
 
 @dataclass(frozen=True, slots=True)
 class CredentialsUri:
-    """Credentials from an address.
+    """Credentials from a URI.
 
     :param uri: as :func:`check_uri` returns it.
     """
@@ -26,11 +26,11 @@ class CredentialsUri:
 
     @property
     def account(self) -> str:
-        """The address."""
+        """The URI."""
         return f"credentials_uri {self.uri}"
 
     def fetch(self, clock: Clock) -> Flow[Fetched]:  # noqa: ARG002  (the request is not dated)
-        """Ask, never through a proxy."""
+        """Fetch the credentials, never through a proxy."""
         reply = yield request(self.uri, direct=True)
         return credentials_from(reply, ACTION, self._secrets())
 
@@ -39,11 +39,11 @@ class CredentialsUri:
 
 
 def check_uri(text: str, *, named: str, hosts: tuple[str, ...] | None = None) -> str:
-    """Return the address of a service that hands out credentials.
+    """Check the URI of a credential service and return it.
 
-    :param named: what error texts call the setting.
-    :param hosts: names that are allowed besides this machine's own; ``None`` for any.
-    :raises ConfigurationError: if it is of another form, or leads elsewhere.
+    :param named: the name of the setting in error texts.
+    :param hosts: host names that are allowed besides this machine's own; ``None`` for any.
+    :raises ConfigurationError: if it is malformed, or its host is not allowed.
     """
     problem = f"{named} must be an address as http://127.0.0.1:8080/path, without user and fragment."
     try:

@@ -1,8 +1,8 @@
-"""Blocking work that no time-out reaches, in a thread that is left behind when time is up.
+"""Blocking work that has no time-out of its own, in a daemon thread that is abandoned when time is up.
 
-The look-up of a host name and the reading of a file on a mount that is gone can hang for minutes. Such work has a
-daemon thread of its own: an event loop has few threads for everything, and waits for them when it ends. What hangs is
-not begun a second time; the next caller waits for the first.
+The look-up of a host name, or a read from a mount that is gone, can hang for minutes. Such work has a thread of its
+own: an event loop has few threads, and waits for them when it ends. Work that hangs is not started a second time; the
+next caller waits for the first.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _under_way: dict[tuple[int, Hashable], Future[Any]] = {}
 
 
 def in_background(key: Hashable, work: Callable[[], T]) -> Future[T]:
-    """Begin some work, unless the same is under way.
+    """Start some work, unless the same work is running.
 
-    :param key: what makes it the same work.
-    :return: what comes of it, to be waited for with ``result(timeout=...)`` or ``asyncio.wrap_future``.
+    :param key: identifies the work.
+    :return: its future; wait with ``result(timeout=...)`` or ``asyncio.wrap_future``.
     """
     mine: Future[T] = Future()
-    mine.set_running_or_notify_cancel()  # it cannot be cancelled for the others that wait for it
+    mine.set_running_or_notify_cancel()  # one caller cannot cancel it for the others
     known = os.getpid(), key  # the threads of its parent do not run in a forked process
     shared = _under_way.setdefault(known, mine)  # one step, as a signal handler may do the same meanwhile
     if shared is mine:

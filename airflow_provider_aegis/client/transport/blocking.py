@@ -1,4 +1,4 @@
-"""Conversations performed with requests."""
+"""The blocking driver: runs flows with requests."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ T = TypeVar("T")
 
 
 class SignatureAuth(AuthBase):
-    """Signs a request in the form in which requests puts it onto the wire."""
+    """Signs a request in the form in which requests sends it."""
 
     def __init__(self, signature: Signature) -> None:
         self.signature = signature
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Put the signed headers into a request."""
+        """Add the signed headers to a request."""
         parts = urlsplit(request.url or "")
         request.headers.update(
             self.signature.headers(
@@ -84,9 +84,9 @@ class SignatureAuth(AuthBase):
 
 
 class BlockingTransport:
-    """One kept connection to a service, for one thread; a forked process opens one of its own.
+    """A connection to a service for one thread; a forked process opens its own.
 
-    :param config: where the calls go.
+    :param config: the client configuration.
     """
 
     def __init__(self, config: ClientConfig) -> None:
@@ -99,7 +99,7 @@ class BlockingTransport:
         self._others: list[BlockingTransport] = []
 
     def run_flow(self, flow: Flow[T]) -> T:
-        """Carry a flow through and return what it returns."""
+        """Run a flow and return what it returns."""
         reply: Reply = None
         try:
             while True:
@@ -204,9 +204,9 @@ class BlockingTransport:
         return BoundedAdapter(read_tls_context(self._service.ca_bundle, send.connect_timeout) if tls else None, proxy)
 
     def _check_trust(self, adapter: BoundedAdapter, send: Send) -> None:
-        """Have the certificate authorities read again if they are others by now.
+        """Read the certificate authorities again if their files have changed.
 
-        :raises UnreachableError: if they are, and the next attempt may succeed.
+        :raises UnreachableError: if they have, so that the next attempt may succeed.
         """
         if read_tls_context(self._service.ca_bundle, send.connect_timeout) is not adapter.context:
             self.close()
@@ -227,9 +227,9 @@ def _fetch(adapter: BoundedAdapter, send: Send) -> Response | SecurityCenterErro
 
 
 def fetch(adapter: BoundedAdapter, request: requests.PreparedRequest, send: Send) -> Response | SecurityCenterError:
-    """Send a request and return its answer as far as that is within bounds; no redirect is followed.
+    """Send a request and return its answer, within the limits of size and time; no redirect is followed.
 
-    :param send: what is wanted, with its time-outs.
+    :param send: the request with its time-outs.
     """
     boundary = Boundary(send, request.headers.get("authorization", ""), adapter.proxy)
     proxies = {"all": adapter.proxy.address} if adapter.proxy else {}
@@ -241,7 +241,7 @@ def fetch(adapter: BoundedAdapter, request: requests.PreparedRequest, send: Send
             adapter.send(request, stream=True, timeout=timeout, proxies=proxies) as response,
         ):
             headers = {name.lower(): value for name, value in response.headers.items()}
-            if not headers.get("content-length", "0").isdecimal():  # http.client takes anything for no length
+            if not headers.get("content-length", "0").isdecimal():  # http.client reads a malformed length as none
                 return NoAnswerError("the answer's Content-Length is not a number")
             return boundary.answer(response.status_code, headers, _read_body(response))
     except SecurityCenterError as error:
@@ -265,7 +265,7 @@ def _read_body(response: requests.Response) -> bytes:
 
 
 def _explain(error: Exception) -> SecurityCenterError:
-    """Say of an error whether the request can have arrived."""
+    """Return the error class that says whether the request can have arrived."""
     reason = _root(error)
     if isinstance(reason, ssl.SSLCertVerificationError):
         return untrusted(reason)

@@ -1,8 +1,8 @@
-"""The boundary that everything passes which comes from outside.
+"""The boundary: masks the secrets of a request in everything that comes back.
 
-What goes out with a request (the signature, a token, the proxy's password) must not come back in a payload, a log line,
-an error, or the local variables of a traceback, though an endpoint, a proxy or a library may repeat it. So a transport
-hands on answers that were searched for it, and errors without the frames that they were raised in.
+The signature, a token or the proxy's password must not appear in a payload, a log line, an error, or the local
+variables of a traceback, though an endpoint, a proxy or a library may repeat them. So a transport returns answers that
+were searched for these secrets, and errors without the frames in which they were raised.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from airflow_provider_aegis.client.transport.proxy import Proxy
 E = TypeVar("E", bound=BaseException)
 
 REQUEST_ID = "x-acs-request-id"
-# Headers of requests that nobody signs, each with a token.
+# Headers of unsigned requests that contain a token.
 TOKENS = ("x-aliyun-ecs-metadata-token",)
 
 
 class Boundary:
-    """What comes back of one request, without the secrets that it was made with.
+    """Removes the secrets of one request from what comes back.
 
-    :param send: the request as it was wanted.
+    :param send: the request.
     :param authorization: its Authorization header.
-    :param proxy: what it is sent through.
+    :param proxy: the proxy that it is sent through.
     """
 
     __slots__ = ("_authorization", "_proxy", "_send")
@@ -41,7 +41,7 @@ class Boundary:
 
     def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> Response:
         """Return an answer, with ``***`` where it repeats a secret."""
-        # Nearly every answer repeats nothing, which costs little to see.
+        # Nearly every answer repeats nothing; the check is cheap.
         seen = body + headers.get(REQUEST_ID, "").encode("utf-8", "replace")
         secrets = [secret for secret in self._secrets() if (mark := secret.mark) and mark in seen]
         if secrets:
@@ -72,6 +72,6 @@ class Boundary:
 
 
 def bare(error: E) -> E:
-    """Return an error without the frames that it went through, which have the request in their variables."""
+    """Return an error without its traceback, whose frames have the request in their variables."""
     error.__traceback__ = error.__cause__ = error.__context__ = None
     return error

@@ -1,7 +1,7 @@
-"""The connections of the blocking transport, on which no answer takes longer than its request may.
+"""The connections of the blocking transport: an answer must be complete by the deadline of its request.
 
-The time-out of a socket begins anew with every byte, so a head that drips, or one interim answer after another, would
-hold its reader for ever. And what goes wrong before a connection stands is told apart here from what comes after.
+The time-out of a socket starts again with every byte, so a head that arrives byte by byte, or one interim answer after
+another, would block its reader for ever. And an error before the connection is open differs from one after it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _own = threading.local()
 
 @contextmanager
 def within(seconds: float, query: str = "") -> Iterator[None]:
-    """Have the answers that this thread waits for end after so long.
+    """Limit the time of the answers that this thread waits for.
 
     :param query: what its request asks for. Only the connection learns of it: urllib3 logs what the adapter hands on.
     """
@@ -100,13 +100,13 @@ class _Answer(HTTPResponse):
 
 
 def words_of(error: BaseException) -> str:
-    """Return an error's text without what the other side sent in place of HTTP."""
+    """Return an error's text without the bytes that the other side sent in place of HTTP."""
     foreign = isinstance(error, BadStatusLine) and not isinstance(error, RemoteDisconnected)
     return "the answer is not HTTP" if foreign else str(error)
 
 
 class _Connecting:
-    """Says of what it raises that nothing was sent."""
+    """Raises errors that say that nothing was sent."""
 
     response_class: Any = _Answer
     host: str
@@ -172,7 +172,7 @@ class BoundedAdapter(HTTPAdapter):
     """Keeps connections as they are above; those to an endpoint over TLS verify by the settings of a connection.
 
     :param context: the TLS settings, for an endpoint that is asked over TLS.
-    :param proxy: what all requests go through.
+    :param proxy: the proxy of all requests.
     """
 
     def __init__(self, context: ssl.SSLContext | None, proxy: Proxy | None) -> None:
@@ -190,11 +190,11 @@ class BoundedAdapter(HTTPAdapter):
         _bound(self.poolmanager)
 
     def request_url(self, *args: Any, **kwargs: Any) -> Any:
-        """Return what to ask for, without the query."""
+        """Return the path to request, without the query."""
         return super().request_url(*args, **kwargs).partition("?")[0]
 
     def proxy_headers(self, proxy: str) -> dict[str, str]:  # noqa: ARG002  (its address has no password in it)
-        """Return what the proxy alone is told."""
+        """Return the headers for the proxy only."""
         return self.proxy.headers() if self.proxy else {}
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:

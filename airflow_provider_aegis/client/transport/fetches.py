@@ -1,4 +1,4 @@
-"""Fetches of credentials that another caller makes, waited for."""
+"""Waiting for a fetch of credentials that another caller makes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Outcome: TypeAlias = Credentials | SecurityCenterError | ConfigurationError | No
 
 
 def join(wanted: Join) -> Outcome:
-    """Return what came of a fetch; ``None`` if it was broken off, or cannot go on before this thread does."""
+    """Return the outcome of a fetch; ``None`` if it was abandoned, or cannot continue before this thread does."""
     if wanted.fetch.thread == threading.get_ident():
         return None
     wait((wanted.fetch.done,), min(wanted.seconds, SECONDS))
@@ -28,19 +28,19 @@ def join(wanted: Join) -> Outcome:
 
 
 async def ajoin(wanted: Join) -> Outcome:
-    """Return what came of a fetch; ``None`` if it was broken off."""
+    """Return the outcome of a fetch; ``None`` if it was abandoned."""
     with suppress(TimeoutError):
         await asyncio.wait_for(asyncio.wrap_future(wanted.fetch.done), min(wanted.seconds, SECONDS))
     return outcome_of(wanted.fetch)
 
 
 def too_late() -> UnreachableError:
-    """Return the error of a caller that can wait no longer."""
+    """Return the error of a caller whose time is up."""
     return UnreachableError("the credentials could not be fetched in time")
 
 
 def outcome_of(fetch: Fetch) -> Outcome:
-    """Return what has come of a fetch; an error as a copy, as many may have waited for it."""
+    """Return the outcome of a fetch; an error as a copy, because several callers may raise it."""
     if not fetch.done.done():
         return too_late()
     outcome = fetch.done.result()

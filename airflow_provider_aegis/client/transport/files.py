@@ -1,4 +1,4 @@
-"""Small files, read in the background: on a mount that is gone a reading never ends."""
+"""Small files, read in the background: a read from a mount that is gone never ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LATE = TimeoutError(errno.ETIMEDOUT, "it could not be read in time")
 
 
 def read_file(wanted: ReadFile) -> Content | OSError:
-    """Read a file: as many bytes as are wanted and, if it is longer, one more."""
+    """Read a file: as many bytes as are requested, and one more if it is longer."""
     try:
         return _begin(wanted).result(timeout=SECONDS)
     except TimeoutError:

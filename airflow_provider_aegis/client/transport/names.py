@@ -1,4 +1,4 @@
-"""Host names, looked up in the background: the system's own look-up takes no time-out and can hang for minutes."""
+"""Look-up of host names in the background: the system's own look-up has no time-out and can hang for minutes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ Found: TypeAlias = tuple[Any, Any, int, str, tuple[Any, ...]]
 
 
 def look_up(host: str, port: int, family: int = socket.AF_UNSPEC) -> Future[list[Found]]:
-    """Look a host name up; one that is being looked up already is not looked up a second time."""
+    """Look up a host name; callers that look up the same name at the same time share one look-up."""
     work = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
     return in_background(("host name", host, port, family), work)

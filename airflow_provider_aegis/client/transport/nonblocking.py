@@ -1,4 +1,4 @@
-"""Conversations performed with aiohttp, through one session for each endpoint and event loop."""
+"""The non-blocking driver: runs flows with aiohttp, through one session for each endpoint and event loop."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ SLACK = 1.0
 
 
 class NonblockingTransport:
-    """Performs flows on an event loop.
+    """Runs flows on an event loop.
 
-    :param config: where the calls go.
-    :param session: the connections, shared with everything on this loop that talks to the endpoint.
+    :param config: the client configuration.
+    :param session: the connections, shared by all clients of the endpoint on this loop.
     """
 
     def __init__(self, config: ClientConfig, session: Session) -> None:
@@ -70,7 +70,7 @@ class NonblockingTransport:
         self._trusting = not config.endpoint.url.startswith("https:")
 
     async def run_flow(self, flow: Flow[T]) -> T:
-        """Carry a flow through and return what it returns."""
+        """Run a flow and return what it returns."""
         reply: Reply = None
         try:
             while True:
@@ -112,7 +112,7 @@ class NonblockingTransport:
         try:
             if credentials := config.credentials.ready(refused):
                 return credentials
-            # It goes on for the others if the caller that began it is cancelled, or can wait no longer.
+            # It continues for the others if the caller that started it is cancelled, or its time is up.
             fetch = _fetches.do((id(config.credentials), refused), lambda: _obtain(config, refused))
             return await asyncio.wait_for(fetch, _bounded(seconds))
         except TimeoutError:

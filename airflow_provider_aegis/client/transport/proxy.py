@@ -1,4 +1,4 @@
-"""The proxy that the environment names; neither library is handed its password in an address, which errors repeat."""
+"""The proxy of the environment; its password is never in an address, because the libraries' errors repeat addresses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 from airflow_provider_aegis.client.errors import ConfigurationError
 from airflow_provider_aegis.client.protocol.secret import Secret
 
-# Hiding a shorter password would blot out words of an error.
+# Masking a shorter password would mask words of an error.
 SHORTEST_PASSWORD = 4
 
 
@@ -19,7 +19,7 @@ class Proxy:
 
     :param address: its URL, without user and password.
     :param authorization: value of its Proxy-Authorization header.
-    :param secrets: what no text may repeat.
+    :param secrets: texts to mask everywhere.
     """
 
     address: str
@@ -27,14 +27,14 @@ class Proxy:
     secrets: tuple[Secret, ...] = ()
 
     def headers(self) -> dict[str, str]:
-        """Return the headers for the proxy alone."""
+        """Return the headers for the proxy only."""
         return {"proxy-authorization": self.authorization.reveal()} if self.authorization else {}
 
 
 def proxy_for(url: str) -> Proxy | None:
     """Return the proxy that the environment names for an address.
 
-    :raises ConfigurationError: if it is none that both transports can use.
+    :raises ConfigurationError: if one of the transports cannot use it.
     """
     outcome = _proxy_for(url)
     if isinstance(outcome, ConfigurationError):  # raised here, where no variable has the password

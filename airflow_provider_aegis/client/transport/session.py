@@ -22,7 +22,7 @@ from airflow_provider_aegis.client.transport.names import look_up
 from airflow_provider_aegis.client.transport.proxy import Proxy, proxy_for
 
 CLOSE_SECONDS = 1.0
-# How aiohttp words it; it has no class for it.
+# aiohttp has no class for these errors, only these words.
 OVERSIZED = ("Got more than", "Too many headers")
 
 
@@ -71,7 +71,7 @@ def open_session(url: str, *, direct: bool = False) -> Session:
 
 
 def explain(error: Exception) -> SecurityCenterError:
-    """Say of an error whether the request can have arrived."""
+    """Return the error class that says whether the request can have arrived."""
     what = _words_of(error)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return untrusted(what)
@@ -117,7 +117,7 @@ COUNTS_HEADERS = "max_headers" in signature(ResponseHandler.set_response_params)
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Says of what it raises that nothing was sent, also where a proxy does not open a tunnel."""
+    """Raises errors that say that nothing was sent, also if a proxy does not open a tunnel."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -134,7 +134,7 @@ class _Connector(aiohttp.TCPConnector):
 
 
 class _Resolver(AbstractResolver):
-    """Looks names up outside of the loop's own few threads, for which a loop that ends would wait."""
+    """Looks up names outside of the loop's own few threads: a loop that ends would wait for them."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -146,11 +146,11 @@ class _Resolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Do nothing: no look-up can be broken off."""
+        """Do nothing: a look-up cannot be cancelled."""
 
 
 def _words_of(error: Exception) -> str:
-    """Return aiohttp's words without the bytes that it quotes, which are the endpoint's."""
+    """Return the text of aiohttp's error without the bytes of the endpoint that it quotes."""
     match error:
         case _NotConnectedError(__cause__=Exception() as cause):
             return _words_of(cause)

@@ -1,4 +1,4 @@
-"""What many on one event loop want at the same time, done once for all of them."""
+"""Single flight: callers on one event loop that want the same work at the same time share it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Work under way, shared by those who ask for it before it is done; nothing of it is kept afterwards."""
+    """The running work; each call that comes before it is done shares it. Results are not cached."""
 
     def __init__(self) -> None:
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, asyncio.Task[T]]] = (
@@ -19,9 +19,9 @@ class SingleFlight(Generic[T]):
         )
 
     async def do(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Return what the work returns, or raise what it raises; who is cancelled meanwhile leaves it to the others.
+        """Return what the work returns, or raise what it raises. Cancelling one caller does not cancel the shared work.
 
-        :param key: what makes it the same work.
+        :param key: identifies the work.
         """
         under_way = self._loops.setdefault(asyncio.get_running_loop(), {})
         if key not in under_way:
@@ -29,7 +29,7 @@ class SingleFlight(Generic[T]):
             def forget(task: asyncio.Task[T]) -> None:
                 del under_way[key]
                 if not task.cancelled():
-                    task.exception()  # else asyncio complains if all who wanted it are gone
+                    task.exception()  # otherwise asyncio logs an error that no caller retrieves
 
             under_way[key] = asyncio.create_task(work())
             under_way[key].add_done_callback(forget)

@@ -1,4 +1,4 @@
-"""Which certificate authorities are trusted, read without being held up by where they are."""
+"""The trusted certificate authorities, read in the background: their files may be on a mount that hangs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import TypeAlias
 from airflow_provider_aegis.client.errors import ConfigurationError, UnreachableError
 from airflow_provider_aegis.client.transport.background import in_background
 
-# A file's time of change, size and inode, by which a bundle that was replaced is known.
+# A file's time of change, size and inode: they show that a bundle was replaced.
 Version: TypeAlias = tuple[int, int, int]
 
 
 def read_tls_context(ca_bundle: str | None, seconds: float) -> ssl.SSLContext:
     """Return the TLS settings as :func:`tls_context` does, in time.
 
-    :param seconds: until it is given up; a mount that is gone never answers.
+    :param seconds: the time limit; a mount that is gone never answers.
     :raises UnreachableError: if the files could not be read in time.
     """
     try:
@@ -39,7 +39,7 @@ async def aread_tls_context(ca_bundle: str | None, seconds: float) -> ssl.SSLCon
 
 
 def trust_changed() -> UnreachableError:
-    """Return the error for an endpoint that could not be verified by certificate authorities that were replaced."""
+    """Return the error of an endpoint that could not be verified, if the certificate authorities have changed since."""
     return UnreachableError("TLS could not verify the endpoint, and the files of certificate authorities have changed")
 
 
@@ -53,7 +53,7 @@ def _hung(ca_bundle: str | None, seconds: float) -> UnreachableError:
 
 
 def tls_context(ca_bundle: str | None) -> ssl.SSLContext:
-    """Return the TLS settings for a connection, which always verify the endpoint: the same until a file has changed.
+    """Return the TLS settings of a connection, cached until a file changes. They always verify the endpoint.
 
     :param ca_bundle: path of a file with certificate authorities to trust besides the usual ones.
     :raises ConfigurationError: if there is no such file, or no certificate in it.

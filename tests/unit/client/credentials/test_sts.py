@@ -252,8 +252,8 @@ def test_an_error_says_what_it_means_to_a_call_that_waits_for_credentials(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"AccessKeyId": None}, "no credentials were handed out"),
-        ({"SecurityToken": None}, "no credentials were handed out"),
+        ({"AccessKeyId": None}, "the answer has no credentials"),
+        ({"SecurityToken": None}, "the answer has no credentials"),
         ({"AccessKeySecret": "secretly "}, "the AccessKey secret has white space around it or odd characters"),
         ({"AccessKeySecret": ["secretly"]}, "the AccessKey secret is not a string"),
         ({"AccessKeyId": ""}, "the AccessKey ID is empty"),

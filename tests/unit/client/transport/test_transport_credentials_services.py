@@ -79,7 +79,7 @@ def failure(driver: Driver, source: Source, **known: Any) -> SecurityCenterError
         (endless(b"HTTP/1.1 200 OK\r\n\r\n", b"x"), UnreachableError, "not complete after"),
         (endless(b"HTTP/1.1 200 OK\r\n", b"x: y\r\n"), UnreachableError, "head of the answer is too long"),
         (reply(ARRAYS), UnreachableError, "nested too deeply"),
-        (reply(b'{"Code": "Success"}'), AuthenticationError, "no credentials were handed out"),
+        (reply(b'{"Code": "Success"}'), AuthenticationError, "the answer has no credentials"),
         (reply(b"a\nb: c"), UnreachableError, "not JSON"),
         (reply(gzip.compress(b"0" * 10**6), content_encoding="gzip"), UnreachableError, "the answer is not"),
         (raw(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"), UnreachableError, "no answer came back"),
