@@ -14,6 +14,7 @@ from airflow_provider_aegis.emulator import Emulator, Fault
 
 from .api import until
 from .stack import AirflowStack
+from .ui import add_connection
 
 pytestmark = pytest.mark.e2e
 
@@ -135,3 +136,15 @@ def test_the_command_line_shows_the_provider(
     }
     done = subprocess.run([AIRFLOW, *command], env=env, capture_output=True, text=True, timeout=120, check=False)
     assert expected in done.stdout, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+def test_make_ui_has_its_connections_where_the_ui_shows_them(stack: AirflowStack, sas: Emulator) -> None:
+    add_connection(stack, "aegis_shown", sas)
+    shown = stack.api("GET", "connections/aegis_shown")
+    assert (shown["conn_type"], shown["port"]) == ("aegis", sas.port)
+    assert shown["description"] == "An emulator of Security Center on this machine"
+    assert "Connection success!" in stack.cli("connections", "test", "aegis_shown")
+
+
+def test_every_example_can_be_read(stack: AirflowStack) -> None:
+    assert stack.import_errors() == {}
