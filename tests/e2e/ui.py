@@ -23,7 +23,8 @@ Airflow runs at  {url}  (no login is needed; Ctrl-C here stops everything)
   Cancel a scan   Trigger aegis_scan again, and mark its task "scan" failed: the scan is cancelled too.
   Other examples  Dags > aegis_scan_pipeline, aegis_scans_mapped, aegis_scan_timeout or aegis_scan_history. The button
                   with the book (Dag Docs) says what each does.
-  The connection  Admin > Connections > aegis_default: the form that you fill in for your own account.
+  The connection  Admin > Connections has aegis_default. Add Connection, with the type "Alibaba Cloud Security Center",
+                  shows the form that you fill in for your own account.
 """
 
 
