@@ -50,8 +50,8 @@ BAD_ENDINGS: dict[Outcome, tuple[type[OnceTaskError], str, str]] = {
     Outcome.FAILED: (OnceTaskFailedError, "Look in the console of Security Center for the reason, or retry.", "failed"),
     Outcome.UNKNOWN_TASK: (
         UnknownOnceTaskError,
-        "Check the scan's id, its type and the region: China and the other regions have scans of their own.",
-        "is not known to Security Center",
+        "Check the scan's id, its type and the region.",
+        "is not known to Security Center (China and the other regions have scans of their own)",
     ),
     Outcome.DEADLINE: (
         OnceTaskDeadlineError,

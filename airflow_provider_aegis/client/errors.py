@@ -84,7 +84,7 @@ class SecurityCenterError(Exception):
 class AuthenticationError(SecurityCenterError):
     """The credentials are unknown, inactive, malformed or do not match: retrying does not help."""
 
-    advice = "Check the credentials of the connection (AccessKey ID, AccessKey secret, STS token, or the role)."
+    advice = "Check the connection's AccessKey ID, AccessKey secret, STS token or role."
 
 
 class ExpiredTokenError(AuthenticationError):
@@ -209,7 +209,7 @@ class NoAnswerError(SecurityCenterError):
 class UntrustedEndpointError(SecurityCenterError):
     """TLS could not verify the endpoint: nothing was sent, and retrying does not help."""
 
-    advice = "Set ca_bundle in the connection if a private certificate authority signs this endpoint."
+    advice = "Set ca_bundle in the connection if a private authority signs the endpoint."
 
 
 class OutcomeUnknownError(SecurityCenterError):
@@ -218,7 +218,7 @@ class OutcomeUnknownError(SecurityCenterError):
     :param cause_class: name of the error that left it open.
     """
 
-    advice = "Look in the console of Security Center whether it was carried out before you run it again."
+    advice = "Look in the console whether it was carried out, before you run it again."
     refused = False
     extra = ("cause_class",)
 

@@ -75,7 +75,7 @@ def test_a_wrong_secret_of_the_base_keys_is_named_and_not_shown(
     with caplog.at_level(logging.DEBUG):
         good, message = hook.test_connection()
     assert not good
-    assert message.startswith("Check the credentials of the connection")
+    assert message.startswith("Check the connection's AccessKey ID")
     assert "AssumeRole: Specified signature is not matched." in message
     assert "secret" not in f"{message.partition('Check')[0]} {caplog.text}"
 

@@ -79,7 +79,9 @@ def test_a_template_that_gives_no_number_is_named(mode: str, text: str, sas: Emu
 def test_a_scan_that_the_service_never_knew_is_told_at_the_deadline_too(
     mode: str, timeout: float, sas: Emulator, task: FakeTask
 ) -> None:
-    with pytest.raises(AirflowSensorTimeout, match=r"never-started .* is not known to Security Center; see whether"):
+    with pytest.raises(
+        AirflowSensorTimeout, match=r"^Check the scan's id.* never-started .* is not known to Security Center"
+    ):
         task.run(sensor(mode, "never-started", timeout=timeout))
 
 

@@ -156,7 +156,7 @@ ROWS = {
     ),
     "an int of 5000 digits": Row(lambda: body(b'{"a": ' + b"9" * 5000 + b"}"), ProtocolError, "too large"),
     "a huge exponent": Row(lambda: body(b'{"a": 1e999999999}'), ProtocolError, "too large"),
-    "not a number": Row(lambda: body(b'{"a": NaN}'), ProtocolError, "too large, or none"),
+    "not a number": Row(lambda: body(b'{"a": NaN}'), ProtocolError, "too large, or NaN"),
     "a code twice": Row(
         lambda: body(b'{"Code": "OK", "HostId": "h", "Code": "Missing.Last"}'), InvalidRequestError, "Missing.Last"
     ),
