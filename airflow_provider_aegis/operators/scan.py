@@ -198,7 +198,8 @@ class Scan:
             return True
         result = OnceTaskResult(payload)
         young = server_time(self._hook.config) - stored.since < DEFAULT_UNKNOWN_GRACE
-        over = result.phase in (Phase.FAILED, Phase.TIMEOUT) or (result.phase is Phase.MISSING and not young)
+        bad = result.phase in (Phase.FAILED, Phase.TIMEOUT) and not stored.ended  # else an earlier try took it for good
+        over = bad or (result.phase is Phase.MISSING and not young)
         log.info(
             "Scan %s of an earlier try has status %s; %s.",
             stored.once_task_id,

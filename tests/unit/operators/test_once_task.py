@@ -202,7 +202,7 @@ def test_an_argument_that_no_template_can_mend_is_refused_when_the_dag_is_read(
 
 def test_template_fields_cover_what_a_user_would_expect() -> None:
     assert set(AegisOnceTaskOperator.template_fields) == {
-        *("once_task_type", "once_task_name", "param", "source", "aegis_conn_id", "region")
+        *("once_task_type", "once_task_name", "param", "source", "aegis_conn_id", "region", "timeout")
     }
     assert set(AegisGetOnceTaskResultOperator.template_fields) == {
         *("once_task_id", "once_task_type", "once_task_name", "aegis_conn_id", "region")

@@ -73,6 +73,8 @@ def test_its_payload_is_pushed_where_that_is_wanted(deferrable: bool, sas: Emula
     assert sas.cancelled == []
     assert task.store is not None
     assert task.store[KEY]["ended"]
+    assert task.run(scan(deferrable, fail_on_timeout=False))["TaskInfo"]["Status"] == "TIMEOUT"
+    assert len(sas.started) == 1, "a later try takes it for good as well"
 
 
 @both_modes
