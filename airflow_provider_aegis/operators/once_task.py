@@ -194,7 +194,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
     def _execute(self, context: Context) -> Any:
         held = self.execution_timeout.total_seconds() if self.deferrable and self.execution_timeout else math.inf
         deadline = time.time() + min(parse_seconds("timeout", self.timeout), held)
-        # What cannot be handed to the triggerer should be known before a scan runs.
+        # An argument that cannot be handed to the triggerer fails here, before a scan runs.
         json.dumps(self._trigger(deadline, once_task_id="", ours=True).serialize())
         return self._begin(context, deadline, waits=0)
 
@@ -214,7 +214,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
         ending = read_event(event)
         once_task_id, ours = event.get("once_task_id"), event.get("ours")
         if not isinstance(once_task_id, str) or not isinstance(ours, bool):
-            raise MalformedEventError("The trigger's event does not say of which scan it speaks.")
+            raise MalformedEventError("The trigger's event does not name its scan.")
         with self.hook:
             return self._conclude(context, ending, once_task_id, ours=ours)
 

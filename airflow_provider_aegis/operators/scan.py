@@ -2,7 +2,8 @@
 
 Theory of operation. A try reads what an earlier try stored (``submission.py``) and decides: start, find, attach or
 replace. Before a start the intent is stored with the ``Source`` of the submission, afterwards the id; whatever dies in
-between, the next try finds the scan by its source (``client/flows/submit.py``).
+between, the next try finds the scan by its source (``client/flows/submit.py``). ``submission_store.py`` alone talks to
+Airflow's store.
 
 Airflow sends SIGTERM when a user ends a task, and for reasons of its own. The handler calls ``on_kill`` in the middle
 of whatever the main thread does, which may hold the channel to Airflow, a lock or a connection. So a thread of its own
@@ -48,7 +49,7 @@ T = TypeVar("T")
 START = "GenerateOnceTask"
 # Within the 5 s that Airflow leaves between SIGTERM and SIGKILL.
 CANCEL_SECONDS = 3.5
-# How long the signal handler itself waits. Longer would be in vain if the main thread holds the channel to Airflow.
+# How long the signal handler itself waits. If the main thread holds the channel to Airflow, waiting longer is useless.
 HANDLER_SECONDS = 1.0
 
 
@@ -98,7 +99,7 @@ class Scan:
         return submission
 
     def adopt(self, conflict: ConflictError, until: float) -> TaskSubmission | None:
-        """Wait for the scan that is in the way, as one that is not ours; ``None`` if none of its kind runs."""
+        """Return the running scan of the same kind, which is then waited for; ``None`` if there is none."""
         running = self.run(find_running(self._hook.config, self._wanted.ref, deadline=until))
         if running is None:
             log.info("No scan of this kind runs that could be adopted. %s", conflict)
@@ -198,7 +199,7 @@ class Scan:
             return True
         result = OnceTaskResult(payload)
         young = server_time(self._hook.config) - stored.since < DEFAULT_UNKNOWN_GRACE
-        bad = result.phase in (Phase.FAILED, Phase.TIMEOUT) and not stored.ended  # else an earlier try took it for good
+        bad = result.phase in (Phase.FAILED, Phase.TIMEOUT) and not stored.ended  # ended: an earlier try accepted it
         over = bad or (result.phase is Phase.MISSING and not young)
         log.info(
             "Scan %s of an earlier try has status %s; %s.",

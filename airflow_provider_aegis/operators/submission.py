@@ -34,7 +34,7 @@ class TaskSubmission(Submission):
 
     @property
     def cancellable(self) -> bool:
-        """Whether a scan may run that surely is ours."""
+        """Whether a scan may run that this task surely started."""
         return self.ours and not self.ended and bool(self.once_task_id or self.source)
 
     @classmethod
@@ -52,7 +52,7 @@ class Plan(Enum):
     START = "start"
     FIND = "find"  # a start may have arrived
     ATTACH = "attach"
-    REPLACE = "replace"  # nobody wants the earlier scan any more: the task was cleared, or its arguments changed
+    REPLACE = "replace"  # the task was cleared or its arguments changed: cancel the earlier scan, then start
 
 
 def decide(stored: TaskSubmission | None, wanted: TaskSubmission) -> Plan:

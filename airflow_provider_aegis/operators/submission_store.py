@@ -69,4 +69,4 @@ class SubmissionStore:
             elif stored := self.read():
                 self.write(replace(stored, ended=True) if succeeded else replace(stored, generation=UNWANTED))
         except Exception as error:  # noqa: BLE001  (whatever a backend of the store raises)
-            log.warning("That the scan is over could not be stored: %s", error)
+            log.warning("The end of the scan could not be stored: %s", error)

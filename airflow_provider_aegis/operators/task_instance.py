@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-# States after which nobody picks the work of the killed process up again, or only to start afresh (restarting: a
-# running task that a user cleared).
+# States after which no try picks the scan of a killed process up again. A running task that a user cleared is
+# restarting: its next try starts afresh.
 ENDED_STATES = frozenset({"success", "failed", "skipped", "upstream_failed", "removed", "restarting"})
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def was_ended(context: Context) -> bool:
         states = ti.get_task_states(
             dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
         ).get(ti.run_id, {})
-    except Exception as error:  # noqa: BLE001  (whatever went wrong: in doubt the scan goes on)
+    except Exception as error:  # noqa: BLE001  (if Airflow does not answer, the scan goes on)
         log.warning("Airflow does not say how this task instance stands. %s", error)
         return False
     name = ti.task_id if (ti.map_index or 0) < 0 else f"{ti.task_id}_{ti.map_index}"

@@ -157,7 +157,7 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
         if self._poller is None:
             self._poller = self._begin(context)
         config = self.hook.config
-        # As in the triggerer, the read at the deadline has a little time of its own: the scan may just have ended.
+        # As in the triggerer, the read at the deadline may take a moment longer: the scan may just have ended.
         until = config.clock.monotonic() + max(self._deadline - time.time(), LAST_READ_SECONDS)
         try:
             ending = self.hook.run_flow(self._poller.poll(config, deadline=until))
@@ -168,7 +168,7 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
         self._store_memory()
         self._show_change(context, self._poller)
         if self._at_deadline or time.time() >= self._deadline:
-            # Airflow would end it too, but without saying what is known of the scan.
+            # Airflow would end the wait as well, but its error would not say how the scan stands.
             self._conclude(context, Ending(Outcome.DEADLINE, self._poller.payload, self._poller.error))
         return False
 

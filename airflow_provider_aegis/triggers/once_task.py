@@ -65,7 +65,7 @@ class AegisOnceTaskTrigger(AegisTrigger):
     :param deadline: UNIX epoch seconds after which the wait is over.
     :param ours: whether the task started the scan; no other one is ever cancelled.
     :param cancel_on_kill: whether the scan is cancelled when a user ends the task.
-    :param retry_all_errors: whether even errors that asking again cannot change are ridden out.
+    :param retry_all_errors: whether even errors that asking again cannot change are retried.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class AegisOnceTaskTrigger(AegisTrigger):
             self._ended_by_user = error.args[:1] == (ENDED_BY_USER,)
             raise
         except (SecurityCenterError, ConfigurationError) as error:
-            log.warning("The wait is given up. %s", error)
+            log.warning("The wait ends with an error. %s", error)
             ending = Ending(Outcome.ERROR, error=error)
         event = {**ending.as_dict(), "once_task_id": self.once_task_id, "ours": self.ours}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
@@ -119,14 +119,14 @@ class AegisOnceTaskTrigger(AegisTrigger):
         self._ended_by_user = False
         if not (self.ours and self.cancel_on_kill):
             return
-        # Airflow 3.3.2 cancels this again every second until the trigger has ended, without a word.
+        # Airflow 3.3.2 cancels this again every second until the trigger has ended.
         work = asyncio.create_task(self._cancel_scan())
         while not work.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.shield(work)
 
     async def cleanup(self) -> None:
-        """Do what `on_kill` is for, if a user ended the task and Airflow did not come to call it.
+        """Do what `on_kill` does, if a user ended the task and Airflow did not call it.
 
         Airflow 3.3.2 cancels a trigger anew every second. If that meets it before it has called `on_kill`, which it
         does when it is busy, it never does so.
@@ -168,7 +168,7 @@ class AegisOnceTaskTrigger(AegisTrigger):
 
 
 class AegisVacancyTrigger(AegisTrigger):
-    """Waits until a scan that stands in the way of ours is over, and fires one event.
+    """Waits until the scan that prevents a start is over, and fires one event.
 
     The event has ``outcome`` (``vacant``, ``deadline`` or ``error``), ``error``, and gives back ``deadline`` and
     ``waits``.

@@ -236,7 +236,7 @@ def _read_credentials(
     if not isinstance(reply, Response):
         return _explained(reply, action, secrets)
     try:
-        payload = read_response(reply, Call(Operation(action, reads=True, repeatable=True)), secrets=secrets)
+        payload = read_response(reply, Call(Operation(action, reads=True)), secrets=secrets)
     except SecurityCenterError as error:
         return _explained(error, action, secrets)
     found = payload.get(inside) if inside else payload

@@ -1,4 +1,4 @@
-"""What a flow wants done. The drivers in ``transport`` do it, and send back what came of it."""
+"""The commands that a flow yields. The drivers in ``transport`` carry them out and send back the reply."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Wanted: this request on the wire. Comes back as :class:`Answer`, or as the error that stood in its way.
+    """Send this request. The reply is a :class:`Response`, or the error that prevented one.
 
     The kept connection carries requests to the service's own endpoint; one to another host gets a connection of its
     own, by the same settings.
@@ -79,14 +79,14 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """Wanted: nothing, for so many seconds."""
+    """Wait for so many seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Authenticate:
-    """Wanted: credentials, others than those that were refused. Comes back as :class:`Credentials`, or as an error.
+    """Get credentials, other than the refused ones. The reply is :class:`Credentials`, or an error.
 
     :param seconds: how long the caller can wait for them.
     """
@@ -97,7 +97,7 @@ class Authenticate:
 
 @dataclass(frozen=True, slots=True)
 class ReadFile:
-    """Wanted: what is in a small file. Comes back as :class:`Content`, or as the error of the operating system.
+    """Read a small file. The reply is :class:`Content`, or the error of the operating system.
 
     :param most: bytes; of a longer file that many and one more are read.
     """
@@ -115,7 +115,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """Wanted: that these texts are shown in no log from now on."""
+    """Mask these secrets in every log from now on."""
 
     secrets: Collection[Secret]
 
@@ -139,10 +139,10 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Wanted: what came of a fetch that another caller makes.
+    """Wait for a fetch that another caller makes.
 
-    Comes back as :class:`Credentials`, as an error, or as ``None`` where there is nothing to wait for: it was broken
-    off, or it cannot go on before its own thread does.
+    The reply is :class:`Credentials`, an error, or ``None`` where waiting is in vain: the fetch was broken off, or it
+    cannot go on before the thread that asks does.
 
     :param seconds: how long to wait.
     """
@@ -153,10 +153,10 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class SideBySide:
-    """Wanted: what these flows return, performed at the same time.
+    """Run these flows at the same time.
 
-    Comes back as a list in their order. What a flow raised stands in its place; after the first error none is begun
-    any more, and those that are under way may be given up.
+    The reply is the list of their results, in their order; an error stands in the place of the flow that raised it.
+    After the first error no further flow begins, and those under way may be given up.
     """
 
     flows: Sequence[Flow[Any]]
@@ -171,7 +171,7 @@ Flow: TypeAlias = Generator[Command, Reply, T]
 
 
 def bounded(flow: Flow[T], seconds: float, now: Callable[[], float]) -> Flow[T]:
-    """Perform a flow whose requests and joins take no longer than that in all.
+    """Run a flow whose requests and joins together take no longer than so many seconds.
 
     :param now: monotonic seconds.
     """

@@ -41,9 +41,9 @@ FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 20.0
 # Between two series of attempts, while the service is down or throttles.
 RETRY_PAUSE_SECONDS = 15.0
-# Without a deadline nobody said how long a throttled call may take: beyond this it is the caller's to decide.
+# Without a deadline, a call that the service asks to delay for longer than this fails; the caller decides what next.
 LONGEST_RETRY_AFTER = 120.0
-# A date further off than this is not a clock that is wrong but a header that is.
+# If the Date header is further off than this, the header is wrong and not the clock.
 LARGEST_OFFSET = 10 * 365 * 86400.0
 
 log = logging.getLogger(__name__)
@@ -149,7 +149,7 @@ class _Attempts:
 def _authenticate(
     config: ClientConfig, call: Call, refused: Credentials | None, attempts: _Attempts, deadline: float | None
 ) -> Flow[Credentials]:
-    """Ask for credentials, and again while there are none for now: nothing has been sent yet."""
+    """Get credentials, and retry while they cannot be had: nothing has been sent yet."""
     while True:
         reply = yield Authenticate(refused, _left(config, deadline))
         if isinstance(reply, Credentials):
@@ -177,7 +177,7 @@ def _await_turn(
         while wait := limiter.reserve(turn, call.operation.name):
             late = deadline is not None and config.clock.monotonic() + wait >= deadline
             if late and turn[0] is Priority.URGENT:
-                return  # the service may refuse it; to wait is to give up
+                return  # the service may refuse it, but after the wait it would be too late
             _check_time(config, wait, deadline, error, call)
             yield Sleep(limiter.nap(wait))
     finally:
@@ -232,7 +232,7 @@ def _next_delay(
     if isinstance(error, ExpiredTokenError) and not (last or attempts.refreshed):
         attempts.refreshed = True
         return 0.0
-    if not error.refused and not call.operation.repeatable:
+    if not error.refused and not call.repeatable:
         raise OutcomeUnknownError(
             f"it is open whether this call was carried out, and it was not sent again: {error.message}",
             cause_class=type(error).__name__,
@@ -251,12 +251,12 @@ def _next_delay(
 
 
 def server_time(config: ClientConfig) -> float:
-    """The endpoint's time as its last answer told it, UNIX epoch seconds; our own before there was one."""
+    """Return the endpoint's time by its last answer, UNIX epoch seconds; before the first answer, our own time."""
     return config.clock.time() + seen_offsets.get(config.endpoint.host, 0.0)
 
 
 def _offset(config: ClientConfig, reply: Reply) -> float | None:
-    """How far the endpoint's clock is ahead of ours, if the answer tells."""
+    """Return how many seconds the endpoint's clock is ahead of ours; ``None`` if the answer does not say."""
     theirs = _seconds(reply.headers.get("date", "")) if isinstance(reply, Response) else None
     if theirs is None or abs(offset := theirs - config.clock.time()) >= LARGEST_OFFSET:
         return None
@@ -273,7 +273,7 @@ def _seconds(date: str) -> float | None:
 
 
 def _back_off(config: ClientConfig, error: SecurityCenterError, attempt: int) -> float:
-    """What the service asked for, else full jitter: anything up to a bound that doubles with every attempt."""
+    """Return the delay that the service asked for, else full jitter: up to a bound that doubles with every attempt."""
     if isinstance(error, ThrottledError) and error.retry_after:
         return error.retry_after
     return config.rng.uniform(0, min(LONGEST_BACKOFF, FIRST_BACKOFF * 2**attempt))

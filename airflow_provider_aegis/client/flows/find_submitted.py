@@ -33,7 +33,7 @@ from airflow_provider_aegis.client.protocol.operations import call
 SOURCE_PREFIX = "airflow:"
 # The service gives times in whole seconds, and an answer takes a moment to arrive.
 TIME_TOLERANCE_SECONDS = 5.0
-# A task that was just started may not be listed yet: only after these searches (seconds between them) is there none.
+# A task that was just started may not be listed yet, so the search is repeated after these pauses (seconds).
 SEARCH_PAUSES_SECONDS = (0.0, 3.0, 6.0)
 # How long after its intent was stored a start of an earlier try may have arrived, with all waits and attempts.
 SUBMIT_WINDOW_SECONDS = 600.0
@@ -211,7 +211,7 @@ def find_running(config: ClientConfig, task: OnceTaskRef, *, deadline: float | N
 
 
 def _names_a_task(last: Mapping[str, Any]) -> bool:
-    """Whether an answer of GetLastOnceTaskInfo speaks of a task at all."""
+    """Whether an answer of GetLastOnceTaskInfo is about a task at all."""
     info = last.get("TaskInfo")
     if isinstance(info, Mapping) and info.get("Result") == NO_SUCH_TASK:
         return False
@@ -219,13 +219,13 @@ def _names_a_task(last: Mapping[str, Any]) -> bool:
 
 
 def began_at(record: Mapping[str, Any], name: str = "CollectTime") -> float | None:
-    """When a task began, UNIX epoch milliseconds."""
+    """Return when a task began, UNIX epoch milliseconds; ``None`` where it is not known."""
     time = as_time(record.get(name))
     return None if time is None else float(time.timestamp() * 1000)
 
 
 def _moment(last: Mapping[str, Any]) -> _Window:
-    """The window in which just the task of this answer began."""
+    """Return the window in which the task of this answer began, and hardly another one."""
     began = began_at(last)
     if began is None:
         return _Window(0.0, SUBMIT_WINDOW_SECONDS)
@@ -240,7 +240,7 @@ def _candidates(
     deadline: float | None,
     phases: tuple[Phase, ...] = tuple(set(Phase) - {Phase.MISSING}),
 ) -> Flow[list[str]]:
-    """Ids of tasks that began in the window and that the service knows, in one of some phases, by that id."""
+    """Return the ids of the tasks that began in the window and are in one of the phases."""
     known = yield from _verified(config, task, [task_id_of(last.get("TaskId"))], deadline, phases)
     since = int((window.since - TIME_TOLERANCE_SECONDS) * 1000)
     for read, time_name in ((_records_of, "TaskStartTime"), (_unfinished, "StartTime")):
@@ -271,7 +271,7 @@ def _verified(
 def _records_of(
     config: ClientConfig, task: OnceTaskRef, deadline: float | None, **wanted: Any
 ) -> Flow[list[Mapping[str, Any]]]:
-    """Records of DescribeOnceTask, which does not list every type; of all pages."""
+    """Read the records of DescribeOnceTask, all pages. It does not list every type."""
     pages = Pages("TaskManageResponseList", 50, key=("TaskId",), ahead=1)
     params = {"TaskType": task.kind[0], **wanted}
     ask = partial(exchange, config, deadline=deadline, patience=Patience.DEADLINE)

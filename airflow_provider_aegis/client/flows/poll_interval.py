@@ -1,4 +1,4 @@
-"""When to ask next: a pure function of what was seen so far.
+"""When to read a job next: a pure function of the answers so far.
 
 The constants are the outcome of ``tests/benchmarks/pace.py``, which plays scans of many lengths and kinds of progress.
 """
@@ -8,22 +8,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# Speed is taken from the latter part of the scan's life: this share of it.
+# The speed of a scan is measured over the latter part of its life: this share of it.
 MEMORY = 0.5
-# An estimate is slept on for no longer than this share of the time it rests on, nor of the time it promises.
+# A delay is no longer than this share of the time that the estimate was measured over, and of the time it predicts.
 TRUST = 0.5
 FAR = 0.25
-# The last nap ends a little behind the estimated end: to look just before it is a request for nothing.
+# The last delay ends a little after the estimated end: a read just before the end would be wasted.
 MARGIN = 0.05
 # Tasks that began together drift apart.
 JITTER = 0.1
-# Beyond it, every second one of the older half is dropped.
+# With more samples than this, every second one of the older half is dropped.
 MOST_SAMPLES = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One answer: seconds since the wait began, and the progress it told (0 to 1), if any."""
+    """One answer: seconds since the wait began, and the progress that it reported (0 to 1), if any."""
 
     elapsed: float
     progress: float | None
@@ -31,7 +31,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class PollInterval:
-    """How often to ask.
+    """How often to read a job.
 
     :param minimum: seconds that lie between two reads at the least (``poll_interval``).
     :param maximum: seconds that lie between two reads at the most (``max_poll_interval``).
@@ -43,8 +43,8 @@ class PollInterval:
     def next_delay(self, samples: Sequence[Sample], jitter: float) -> float:
         """Return the seconds until the next read.
 
-        Without progress that is the floor. With progress the end is estimated: far from it a part of the way is
-        slept, and the last nap ends just behind it.
+        Without progress that is the minimum. With progress the end is estimated: far from the end, the delay is a part
+        of the time left; the last delay ends just after it.
 
         :param samples: what was seen, oldest first.
         :param jitter: a random number from 0 to 1.
@@ -58,13 +58,13 @@ class PollInterval:
 
 
 def remember(samples: list[Sample], sample: Sample) -> None:
-    """Add a sample, and keep no more than an estimate needs: of a wait of weeks as many as of one of hours.
+    """Add a sample, and keep no more than an estimate needs: a wait of weeks keeps as many as a wait of hours.
 
     :param samples: what was seen, oldest first; changed in place.
     """
     standing = len(samples) > 1 and samples[-2].progress == samples[-1].progress == sample.progress
     if standing:
-        samples.pop()  # of progress that stands still the first and the last sample say all
+        samples.pop()  # while the progress stands still, its first and last sample are enough
     samples.append(sample)
     if len(samples) > MOST_SAMPLES:
         del samples[1 : MOST_SAMPLES // 2 : 2]

@@ -17,6 +17,8 @@ from airflow_provider_aegis.client.protocol.wire_forms import WIRE_FORMS
 
 VERSION = "2018-12-03"
 COMMON_FORM = WireForm()
+# Cancelling twice changes nothing. A write with an idempotency token says on its call that it is repeatable.
+IDEMPOTENT_WRITES = frozenset({"CancelOnceTask"})
 READ_BEGINNINGS = ("Describe", "Get", "List", "Query", "Check")
 
 _ACTION = re.compile(r"[A-Z][A-Za-z0-9]*")
@@ -27,14 +29,12 @@ class Operation:
     """What there is to know of an operation before it is called.
 
     :param reads: whether it changes nothing.
-    :param repeatable: whether it may be sent again when it is open whether the first one arrived.
     :param items: name of the list in an answer that comes in pages.
     :param urgent: whether it goes before all other calls of the process.
     """
 
     name: str
     reads: bool
-    repeatable: bool
     items: str | None = None
     urgent: bool = False
 
@@ -50,21 +50,20 @@ class Operation:
 
 
 def _read(name: str, items: str | None = None) -> Operation:
-    return Operation(name, reads=True, repeatable=True, items=items)
+    return Operation(name, reads=True, items=items)
 
 
 OPERATIONS: dict[str, Operation] = {
     operation.name: operation
     for operation in (
-        Operation("GenerateOnceTask", reads=False, repeatable=False),
+        Operation("GenerateOnceTask", reads=False),
         _read("GetOnceTaskResultInfo"),
         _read("GetLastOnceTaskInfo"),
         _read("DescribeOnceTask", items="TaskManageResponseList"),
         _read("DescribeOnceTaskLeafRecordPage", items="OnceTasks"),
         _read("ListUnfinishedOnceTask"),
-        # Cancelling what is cancelled changes nothing, so it is the one write that may be sent twice.
-        Operation("CancelOnceTask", reads=False, repeatable=True, urgent=True),
-        Operation("CreateVirusScanOnceTask", reads=False, repeatable=False),
+        Operation("CancelOnceTask", reads=False, urgent=True),
+        Operation("CreateVirusScanOnceTask", reads=False),
     )
 }
 
@@ -80,16 +79,19 @@ def find_operation(action: str) -> Operation:
         return known
     if not _ACTION.fullmatch(action):
         raise ConfigurationError(f"action {action!r} is not the name of an operation, as DescribeVulList is.")
-    reads = action.startswith(READ_BEGINNINGS)
-    return Operation(action, reads=reads, repeatable=reads)
+    return Operation(action, reads=action.startswith(READ_BEGINNINGS))
 
 
 @dataclass(frozen=True)
 class Call:
-    """One operation with its parameters, before anything is flattened or signed; its ``repr`` shows no parameter."""
+    """One operation with its parameters, before anything is flattened or signed; its ``repr`` shows no parameter.
+
+    :param repeatable: whether it may be sent again when it is open whether the first request arrived.
+    """
 
     operation: Operation
     params: dict[str, Any] = field(default_factory=dict, repr=False)
+    repeatable: bool = False
 
     @property
     def method(self) -> str:
@@ -126,5 +128,6 @@ class Call:
 
 
 def call(action: str, **params: Any) -> Call:
-    """Put an operation and its parameters together."""
-    return Call(find_operation(action), params)
+    """Put an operation and its parameters together. A read may be repeated, and of the writes the idempotent ones."""
+    operation = find_operation(action)
+    return Call(operation, params, repeatable=operation.reads or action in IDEMPOTENT_WRITES)

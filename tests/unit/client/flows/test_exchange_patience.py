@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from airflow_provider_aegis.client.errors import PermissionDeniedError, ServiceError
+from airflow_provider_aegis.client.errors import OutcomeUnknownError, PermissionDeniedError, ServiceError
 from airflow_provider_aegis.client.flows import exchange as flows
 from airflow_provider_aegis.client.flows.exchange import MAX_ATTEMPTS, Patience, exchange
-from tests.fakes import BROKEN, OK, READ, Stage, failure, stage
+from airflow_provider_aegis.client.protocol.operations import call
+from tests.fakes import BROKEN, OK, READ, Stage, config, failure, stage
 
 DENIED = failure("NoPermission", 403)
 
@@ -60,3 +63,12 @@ def test_even_that_is_tried_again_on_demand() -> None:
     it = stage(DENIED, OK)
     ask(it, Patience.EVERY_ERROR)
     assert it.slept == [15.0]
+
+
+def test_a_write_is_sent_again_only_if_its_call_says_that_it_may() -> None:
+    write = call("CreateBackup", ClientToken="t")
+    with pytest.raises(OutcomeUnknownError):
+        stage(BROKEN).run_flow(exchange(config(), write))
+    it = stage(BROKEN, OK)
+    it.run_flow(exchange(it.config, replace(write, repeatable=True)))
+    assert len(it.sent) == 2

@@ -28,7 +28,7 @@ def test_the_version_is_the_products() -> None:
 def test_the_once_task_family(action: str, reads: bool, repeatable: bool, items: str | None) -> None:
     operation = OPERATIONS[action]
     assert find_operation(action) is operation
-    assert (operation.name, operation.reads, operation.repeatable, operation.items) == (
+    assert (operation.name, operation.reads, call(action).repeatable, operation.items) == (
         action,
         reads,
         repeatable,
@@ -37,7 +37,9 @@ def test_the_once_task_family(action: str, reads: bool, repeatable: bool, items:
 
 
 def test_cancelling_is_the_one_write_that_may_be_sent_twice() -> None:
-    assert [name for name, known in OPERATIONS.items() if known.repeatable and not known.reads] == ["CancelOnceTask"]
+    assert [name for name, known in OPERATIONS.items() if call(name).repeatable and not known.reads] == [
+        "CancelOnceTask"
+    ]
 
 
 @pytest.mark.parametrize("action", [*OPERATIONS, "DescribeVulList", "ModifyStartVulScan"])
@@ -65,7 +67,7 @@ def test_an_operation_of_no_table_reads_if_its_name_begins_so_and_only_then_is_r
     action: str, reads: bool
 ) -> None:
     operation = find_operation(action)
-    assert (operation.name, operation.reads, operation.repeatable, operation.items) == (action, reads, reads, None)
+    assert (operation.name, operation.reads, call(action).repeatable, operation.items) == (action, reads, reads, None)
 
 
 @pytest.mark.parametrize(
@@ -90,4 +92,4 @@ def test_what_cannot_be_the_name_of_an_operation_is_refused(action: str) -> None
 
 def test_a_call_is_an_operation_with_its_parameters() -> None:
     params: dict[str, Any] = {"Type": "cve", "CurrentPage": 1}
-    assert call("DescribeVulList", **params) == Call(find_operation("DescribeVulList"), params)
+    assert call("DescribeVulList", **params) == Call(find_operation("DescribeVulList"), params, repeatable=True)
