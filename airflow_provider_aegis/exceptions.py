@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from airflow_provider_aegis.client.errors import SecurityCenterError
 from airflow_provider_aegis.client.flows.wait import Ending, Outcome
-from airflow_provider_aegis.client.jobs.once_task import OnceTaskResult, Phase
+from airflow_provider_aegis.client.jobs.once_task import OnceTaskRef, OnceTaskResult, Phase
 from airflow_provider_aegis.compat import AirflowException
 
 
@@ -61,7 +61,7 @@ BAD_ENDINGS: dict[Outcome, tuple[type[OnceTaskError], str, str]] = {
 }
 
 
-def bad_ending(ending: Ending, *, once_task_type: str, once_task_id: str) -> OnceTaskError:
+def bad_ending(ending: Ending, task: OnceTaskRef) -> OnceTaskError:
     """Return the exception for a scan that ended badly.
 
     :param ending: any but SUCCESS and ERROR.
@@ -77,7 +77,7 @@ def bad_ending(ending: Ending, *, once_task_type: str, once_task_id: str) -> Onc
     error = ending.error.summary if isinstance(ending.error, SecurityCenterError) else ending.error
     trouble = f" The last read failed: {error}" if error else ""
     known = f" ({', '.join(details)})" if details else ""
-    return cls(f"{advice} Scan {once_task_type} {once_task_id} {what}.{trouble}{known}")
+    return cls(f"{advice} Scan {task.once_task_type} {task.once_task_id} {what}.{trouble}{known}")
 
 
 def read_event(event: object) -> Ending:

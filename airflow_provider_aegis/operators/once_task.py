@@ -195,7 +195,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
         held = self.execution_timeout.total_seconds() if self.deferrable and self.execution_timeout else math.inf
         deadline = time.time() + min(parse_seconds("timeout", self.timeout), held)
         # An argument that cannot be handed to the triggerer fails here, before a scan runs.
-        json.dumps(self._trigger(deadline, once_task_id="", ours=True).serialize())
+        json.dumps(self._trigger(self._ref(""), deadline, ours=True).serialize())
         return self._begin(context, deadline, waits=0)
 
     def execute_when_vacant(self, context: Context, event: Any = None) -> Any:
@@ -216,7 +216,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
         if not isinstance(once_task_id, str) or not isinstance(ours, bool):
             raise MalformedEventError("The trigger's event does not name its scan.")
         with self.hook:
-            return self._conclude(context, ending, once_task_id, ours=ours)
+            return self._conclude(context, ending, self._ref(once_task_id), ours=ours)
 
     def on_kill(self) -> None:
         """Cancel the scan that this task started if a user ended the task, or ``execution_timeout`` passed."""
@@ -240,7 +240,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
             if not self.wait_for_completion:
                 return submission.once_task_id
             ending = self._await_end(context, submission, deadline)
-            return self._conclude(context, ending, submission.once_task_id, ours=submission.ours)
+            return self._conclude(context, ending, submission.ref, ours=submission.ours)
 
     def _obtain(self, deadline: float, waits: int) -> TaskSubmission | None:
         """Return the scan to wait for; ``None`` after waiting for another one to end."""
@@ -263,7 +263,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
 
     def _await_end(self, context: Context, submission: TaskSubmission, deadline: float) -> Ending:
         """Return how the scan ended, or defer."""
-        config, read = self.hook.config, self._ref(submission.once_task_id).read()
+        config, read = self.hook.config, submission.ref.read()
         until, judge = self._monotonic(deadline), OnceTaskJudge(self.unknown_task_grace)
         if not self.deferrable:
             interval = PollInterval(self.poll_interval, self.max_poll_interval)
@@ -274,7 +274,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
         if ending:
             return ending
         self._leave_if_ended()
-        trigger = self._trigger(deadline, once_task_id=submission.once_task_id, ours=submission.ours)
+        trigger = self._trigger(submission.ref, deadline, ours=submission.ours)
         self.defer(trigger=trigger, method_name="execute_complete")
         raise AssertionError("defer() does not return")
 
@@ -284,7 +284,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
             self.on_kill()
             raise TaskKilledError("The task was ended before it could wait in the triggerer.")
 
-    def _conclude(self, context: Context, ending: Ending, once_task_id: str, *, ours: bool) -> dict[str, Any]:
+    def _conclude(self, context: Context, ending: Ending, task: OnceTaskRef, *, ours: bool) -> dict[str, Any]:
         """Return the payload of a good ending, and raise for every other one."""
         if ending.outcome is Outcome.ERROR and ending.error:
             self.show_request(context, error=ending.error)
@@ -293,7 +293,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
         self.show_request(context, payload=ending.payload, error=ending.error)
         runs_on = False
         if ending.outcome is Outcome.DEADLINE and self.cancel_on_timeout and ours:
-            runs_on = not cancel(self.hook, self._ref(once_task_id), seconds=DEADLINE_CANCEL_SECONDS)
+            runs_on = not cancel(self.hook, task, seconds=DEADLINE_CANCEL_SECONDS)
         tolerated = ending.outcome is Outcome.TIMEOUT and not self.fail_on_timeout
         succeeded = ending.outcome is Outcome.SUCCESS or tolerated
         SubmissionStore(context).conclude(succeeded=succeeded, runs_on=runs_on)
@@ -301,7 +301,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
             self.log.warning("The scan ended with TIMEOUT; fail_on_timeout is off, so its payload is pushed.")
         if succeeded:
             return dict(ending.payload)
-        raise bad_ending(ending, once_task_type=self.once_task_type, once_task_id=once_task_id)
+        raise bad_ending(ending, task)
 
     @property
     def _job(self) -> OnceTask:
@@ -314,11 +314,11 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
             once_task_type=self.once_task_type, once_task_name=self.once_task_name, once_task_id=once_task_id
         )
 
-    def _trigger(self, deadline: float, *, once_task_id: str, ours: bool) -> AegisOnceTaskTrigger:
+    def _trigger(self, task: OnceTaskRef, deadline: float, *, ours: bool) -> AegisOnceTaskTrigger:
         return AegisOnceTaskTrigger(
-            once_task_id=once_task_id,
-            once_task_type=self.once_task_type,
-            once_task_name=self.once_task_name,
+            once_task_id=task.once_task_id,
+            once_task_type=task.once_task_type,
+            once_task_name=task.once_task_name,
             aegis_conn_id=self.aegis_conn_id,
             region=self.region,
             poll_interval=self.poll_interval,

@@ -174,10 +174,7 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
 
     def _begin(self, context: Context) -> Poller:
         """Start the memory of this wait, or find it again after a reschedule."""
-        ref = OnceTaskRef(
-            once_task_type=self.once_task_type, once_task_name=self.once_task_name, once_task_id=self.once_task_id
-        )
-        read = ref.read()
+        read = self._ref.read()
         self.warn_of_type(self.once_task_type)
         now = time.time()
         first = self._first_reschedule(context) if self.reschedule else None
@@ -242,6 +239,12 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
         return float(min(delay, max(left, least)))
 
     @property
+    def _ref(self) -> OnceTaskRef:
+        return OnceTaskRef(
+            once_task_type=self.once_task_type, once_task_name=self.once_task_name, once_task_id=self.once_task_id
+        )
+
+    @property
     def _execution_seconds(self) -> float:
         return self.execution_timeout.total_seconds() if self.execution_timeout else math.inf
 
@@ -270,7 +273,7 @@ class AegisOnceTaskSensor(AegisTask, BaseSensorOperator):
             return dict(ending.payload)
         if ending.outcome is Outcome.ERROR and ending.error:
             raise ending.error
-        error = bad_ending(ending, once_task_type=self.once_task_type, once_task_id=self.once_task_id)
+        error = bad_ending(ending, self._ref)
         if ending.outcome is not Outcome.DEADLINE:
             raise AirflowFailException(str(error)) from error
         if self._execution_seconds < self.timeout:

@@ -132,7 +132,7 @@ def test_tasks_and_their_triggers_show_no_secret() -> None:
     scan: dict[str, Any] = {"once_task_type": "VUL_CHECK_TASK"}
     operator = AegisOnceTaskOperator(task_id="scan", **scan)
     sensor = AegisOnceTaskSensor(task_id="wait", once_task_id="id", **scan)
-    triggers = operator._trigger(1.0, once_task_id="id", ours=True), sensor._trigger(1.0)
+    triggers = operator._trigger(operator._ref("id"), 1.0, ours=True), sensor._trigger(1.0)
     for task in (operator, sensor):
         assert task.hook.config.credentials.ready() == KEYS
         shown = f"{task!r} {task} {vars(task)!r}"

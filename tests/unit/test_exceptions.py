@@ -8,13 +8,14 @@ import pytest
 
 from airflow_provider_aegis.client.errors import NoAnswerError
 from airflow_provider_aegis.client.flows.wait import Ending, Outcome
+from airflow_provider_aegis.client.jobs.once_task import OnceTaskRef
 from airflow_provider_aegis.exceptions import BAD_ENDINGS, OnceTaskDeadlineError, bad_ending
 
 RUNNING: dict[str, Any] = {"RequestId": "R", "TaskInfo": {"Status": "START"}, "FinishCount": 11, "TotalCount": 44}
 
 
 def said(ending: Ending) -> str:
-    return str(bad_ending(ending, once_task_type="VUL_CHECK_TASK", once_task_id="x1"))
+    return str(bad_ending(ending, OnceTaskRef(once_task_type="VUL_CHECK_TASK", once_task_id="x1")))
 
 
 @pytest.mark.parametrize("outcome", BAD_ENDINGS, ids=str)
@@ -32,7 +33,7 @@ def test_without_details_there_are_no_parentheses() -> None:
 
 def test_a_deadline_before_the_service_knew_the_scan_says_so() -> None:
     ending = Ending(Outcome.DEADLINE, {"RequestId": "R", "TaskInfo": None})
-    assert isinstance(bad_ending(ending, once_task_type="T", once_task_id="x1"), OnceTaskDeadlineError)
+    assert isinstance(bad_ending(ending, OnceTaskRef(once_task_type="T", once_task_id="x1")), OnceTaskDeadlineError)
     assert said(ending).startswith("Check the scan's id, its type and the region")
     assert "was not over when the deadline passed, and is not known to Security Center (" in said(ending)
 
