@@ -38,7 +38,7 @@ RunFlow = Callable[["Flow[Any]"], Any]
 # A page that the service does not give within so long is lost, and the read with it.
 PAGE_PATIENCE_SECONDS = 300.0
 # How much of the request budget may be under way or wait for its turn.
-WINDOW_SECONDS = 3.2
+WINDOW_SECONDS = 6.4
 # Codes with which the service says that an account cannot be read, though others can.
 UNREADABLE = ("FreeVersionNotPermit", "NoPermission", "RdCheckNoPermission", "Forbidden")
 

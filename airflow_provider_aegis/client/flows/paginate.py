@@ -28,7 +28,7 @@ from airflow_provider_aegis.client.jobs.once_task import as_number
 from airflow_provider_aegis.client.protocol.operations import Call, call
 
 # Pages that may be asked for at a time: the wait for the slowest answer is spread over so many requests.
-AHEAD = 32
+AHEAD = 64
 # A list may shift by more than a page; but one that brings nothing new so often in a row is a service that turns round.
 BARREN_PAGES = 3
 
