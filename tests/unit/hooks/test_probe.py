@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_aegis.client.credentials import StaticCredentials
 from airflow_provider_aegis.client.errors import UnreachableError
-from airflow_provider_aegis.client.protocol.operations import OPERATIONS
+from airflow_provider_aegis.client.protocol.operations import find_operation
 from airflow_provider_aegis.client.protocol.signing import Credentials
 from airflow_provider_aegis.emulator import Emulator, Fault
 from airflow_provider_aegis.hooks import probe
@@ -37,7 +37,7 @@ def test_all_is_well_and_nothing_was_written(sas: Emulator) -> None:
 
 
 def test_only_reads_are_probes_and_every_read_that_is_used_has_one() -> None:
-    assert all(OPERATIONS[name].reads for name in PROBES)
+    assert all(find_operation(name).reads for name in PROBES)
     assert set(PROBES) == {operation.name for operation in operations_of() if operation.reads}
 
 
