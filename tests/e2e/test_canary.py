@@ -89,6 +89,8 @@ def haystack(life: Life) -> Haystack:
         GIVEN_AWAY[: len(GIVEN_AWAY) // 2 + 1],
         GIVEN_AWAY[5:],
     ],
+    # It is another one in each process.
+    ids=["JSON", "repr", "quoted", "quoted twice", "base64", "base64 + 1", "base64 + 2", "URL base64", "half", "cut"],
 )
 def test_the_search_knows_the_ways_in_which_a_secret_may_be_written(written: str) -> None:
     assert found([GIVEN_AWAY], {"place": written})
