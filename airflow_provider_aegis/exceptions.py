@@ -36,6 +36,10 @@ class TaskKilledError(AirflowException):
     """The task was told to stop before its scan was started."""
 
 
+class AccountsSkippedError(AirflowException):
+    """Accounts of the organisation could not be read, so nothing was exported (``on_skipped="fail"``)."""
+
+
 class MalformedEventError(RuntimeError):
     """The trigger's event is missing, or not one of this provider's; ``soft_fail`` does not hide that."""
 

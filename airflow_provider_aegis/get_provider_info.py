@@ -34,6 +34,13 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": modules("hooks.aegis"),
         "operators": modules("operators.once_task"),
         "sensors": modules("sensors.once_task"),
+        "transfers": [
+            {
+                "source-integration-name": INTEGRATION,
+                "target-integration-name": INTEGRATION,
+                "python-module": "airflow_provider_aegis.transfers.findings_to_object_storage",
+            }
+        ],
         "triggers": modules("triggers.once_task"),
         "connection-types": [
             {

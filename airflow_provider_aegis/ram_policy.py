@@ -47,6 +47,11 @@ def findings_uses(*names: str) -> tuple[Use, ...]:
     return tuple(Use(action, f"reads {', '.join(found)}") for action, found in sets.items())
 
 
+_FINDINGS = (
+    *findings_uses(),
+    Use("DescribeMonitorAccounts", "lists the accounts of the organisation for accounts='all'"),
+)
+
 # Adding a class is an entry here.
 USES: dict[str, tuple[Use, ...]] = {
     "AegisOnceTaskOperator": (
@@ -68,10 +73,8 @@ USES: dict[str, tuple[Use, ...]] = {
         Use("CancelOnceTask", "cancels the operator's scan when a user ends the deferred task", _CANCEL),
     ),
     "AegisVacancyTrigger": (Use("GetLastOnceTaskInfo", "waits for a scan that is in the way of the operator's"),),
-    "read_findings": (
-        *findings_uses(),
-        Use("DescribeMonitorAccounts", "lists the accounts of the organisation for accounts='all'"),
-    ),
+    "AegisFindingsToObjectStorageOperator": _FINDINGS,
+    "read_findings": _FINDINGS,
     "test_connection": (Use("GetLastOnceTaskInfo", "checks the credentials and the endpoint"),),
 }
 

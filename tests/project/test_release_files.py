@@ -48,6 +48,10 @@ def test_the_registry_file_lists_every_operator_sensor_and_hook() -> None:
         modules = [name for one in info[part] for name in one["python-modules"]]
         classes = {f"{name}.{cls}" for name in modules for cls in public_classes(name)}
         assert {one["module"] for one in registry[part]} == classes
+    transfers = {
+        f"{one['python-module']}.{cls}" for one in info["transfers"] for cls in public_classes(one["python-module"])
+    }
+    assert {one["module"] for one in registry["transfers"]} == transfers
 
 
 def public_classes(module: str) -> list[str]:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from airflow_provider_aegis.hooks.aegis import AegisHook
 from airflow_provider_aegis.operators.once_task import AegisGetOnceTaskResultOperator, AegisOnceTaskOperator
 from airflow_provider_aegis.ram_policy import USES, findings_uses, operations_of, ram_policy
 from airflow_provider_aegis.sensors.once_task import AegisOnceTaskSensor
+from airflow_provider_aegis.transfers.findings_to_object_storage import AegisFindingsToObjectStorageOperator
 from airflow_provider_aegis.triggers.once_task import AegisOnceTaskTrigger, AegisVacancyTrigger
 from tests.unit.airflow_task import FakeTask
 
@@ -108,12 +110,27 @@ def run_of_the_readers(sas: Emulator, task: FakeTask) -> None:
         assert list(hook.read_findings("assets", accounts="all"))
 
 
+def run_of_the_export(sas: Emulator, task: FakeTask) -> None:
+    with TemporaryDirectory() as folder:
+        for number, name in enumerate(FINDINGS):
+            accounts = "all" if name == "assets" else None
+            make = partial(
+                AegisFindingsToObjectStorageOperator,
+                task_id="export",
+                findings=name,
+                path=f"{folder}/{number}",
+                accounts=accounts,
+            )
+            assert task.run(make)["records"]
+
+
 RUNS: dict[str, Callable[[Emulator, FakeTask], None]] = {
     "AegisOnceTaskOperator": runs_of_the_operator,
     "AegisGetOnceTaskResultOperator": run_of_the_result_operator,
     "AegisOnceTaskSensor": runs_of_the_sensor,
     "AegisOnceTaskTrigger": run_of_the_trigger,
     "AegisVacancyTrigger": run_of_the_vacancy_trigger,
+    "AegisFindingsToObjectStorageOperator": run_of_the_export,
     "read_findings": run_of_the_readers,
     "test_connection": run_of_the_connection_test,
 }
@@ -177,6 +194,7 @@ def test_without_the_last_scan_a_lost_start_and_a_conflict_fail(sas: Emulator, t
 def test_every_class_of_this_provider_has_its_entry() -> None:
     info = get_provider_info()
     modules = [name for part in ("operators", "sensors", "triggers") for name in info[part][0]["python-modules"]]
+    modules += [one["python-module"] for one in info["transfers"]]
     classes = {
         one.__name__
         for module in map(import_module, modules)

@@ -1,0 +1,1 @@
+"""From Security Center to somewhere else."""
