@@ -9,7 +9,7 @@ from __future__ import annotations
 from airflow_provider_aegis.client.errors import SecurityCenterError
 from airflow_provider_aegis.client.flows.wait import Ending, Outcome
 from airflow_provider_aegis.client.jobs.once_task import OnceTaskRef, OnceTaskResult, Phase
-from airflow_provider_aegis.compat import AirflowException
+from airflow_provider_aegis.compat import AirflowException, AirflowFailException
 
 
 class OnceTaskError(AirflowException):
@@ -38,6 +38,10 @@ class TaskKilledError(AirflowException):
 
 class AccountsSkippedError(AirflowException):
     """Accounts of the organisation could not be read, so nothing was exported (``on_skipped="fail"``)."""
+
+
+class TooManyFindingsError(AirflowFailException):
+    """An export has more findings of an urgency than may be (``on_breach="fail"``); no retry can change that."""
 
 
 class MalformedEventError(RuntimeError):

@@ -32,7 +32,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": modules("hooks.aegis"),
-        "operators": modules("operators.once_task"),
+        "operators": modules("operators.gate", "operators.once_task"),
         "sensors": modules("sensors.once_task"),
         "transfers": [
             {

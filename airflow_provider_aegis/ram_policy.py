@@ -73,6 +73,7 @@ USES: dict[str, tuple[Use, ...]] = {
         Use("CancelOnceTask", "cancels the operator's scan when a user ends the deferred task", _CANCEL),
     ),
     "AegisVacancyTrigger": (Use("GetLastOnceTaskInfo", "waits for a scan that is in the way of the operator's"),),
+    "AegisFindingsGateOperator": (),
     "AegisFindingsToObjectStorageOperator": _FINDINGS,
     "read_findings": _FINDINGS,
     "test_connection": (Use("GetLastOnceTaskInfo", "checks the credentials and the endpoint"),),

@@ -187,19 +187,16 @@ class AegisFindingsToObjectStorageOperator(AegisTask, BaseOperator):
 
     def _previous(self) -> Previous | None:
         """Read the manifest of the export before."""
-        from airflow_provider_aegis.findings.manifest import MANIFEST_NAME, ManifestError, Previous, read_manifest
-        from airflow_provider_aegis.findings.storage import Folder
+        from airflow_provider_aegis.findings.manifest import Previous
+        from airflow_provider_aegis.findings.reading import open_export
 
         if not self.previous:
             return None
-        folder, _, name = self.previous.rpartition("/")
-        data = Folder(self._storage(folder)).read(name)
-        if data is None or name != MANIFEST_NAME:
-            raise ConfigurationError(f"previous must be the address of a {MANIFEST_NAME}, not {self.previous!r:.200}.")
         try:
-            return Previous(uri=self.previous, sha256=read_manifest(data, uri=self.previous).sha256)
-        except ManifestError as error:
-            raise ConfigurationError(f"previous cannot be used: {error}") from error
+            _, manifest = open_export(self.previous, self._storage)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"previous: {error}") from error
+        return Previous(uri=self.previous, sha256=manifest.sha256)
 
     def _storage(self, path: str) -> Any:
         return ObjectStoragePath(path, conn_id=self.object_storage_conn_id)

@@ -15,6 +15,7 @@ from airflow_provider_aegis.client import errors
 from airflow_provider_aegis.client.jobs import once_task
 from airflow_provider_aegis.emulator import Fault
 from airflow_provider_aegis.hooks.aegis import AegisHook
+from airflow_provider_aegis.operators.gate import AegisFindingsGateOperator
 from airflow_provider_aegis.operators.once_task import AegisGetOnceTaskResultOperator, AegisOnceTaskOperator
 from airflow_provider_aegis.sensors.once_task import AegisOnceTaskSensor
 from airflow_provider_aegis.transfers.findings_to_object_storage import AegisFindingsToObjectStorageOperator
@@ -69,6 +70,7 @@ def test_the_emulators_faults_are_listed() -> None:
         ("once_task_sensor.md", AegisOnceTaskSensor),
         ("once_task_result_operator.md", AegisGetOnceTaskResultOperator),
         ("export_findings.md", AegisFindingsToObjectStorageOperator),
+        ("gate_findings.md", AegisFindingsGateOperator),
     ],
 )
 def test_every_argument_is_explained_and_templated_ones_are_named(name: str, cls: Any) -> None:

@@ -17,8 +17,12 @@ from airflow_provider_aegis.client.protocol.operations import OPERATIONS
 from airflow_provider_aegis.client.readers import FINDINGS, READERS
 from airflow_provider_aegis.emulator import Emulator, Fault
 from airflow_provider_aegis.emulator import operations as emulated
+from airflow_provider_aegis.findings.export import Export
+from airflow_provider_aegis.findings.fields import fields_of
+from airflow_provider_aegis.findings.writers import write_parts
 from airflow_provider_aegis.get_provider_info import get_provider_info
 from airflow_provider_aegis.hooks.aegis import AegisHook
+from airflow_provider_aegis.operators.gate import AegisFindingsGateOperator
 from airflow_provider_aegis.operators.once_task import AegisGetOnceTaskResultOperator, AegisOnceTaskOperator
 from airflow_provider_aegis.ram_policy import USES, findings_uses, operations_of, ram_policy
 from airflow_provider_aegis.sensors.once_task import AegisOnceTaskSensor
@@ -124,6 +128,17 @@ def run_of_the_export(sas: Emulator, task: FakeTask) -> None:
             assert task.run(make)["records"]
 
 
+def run_of_the_gate(sas: Emulator, task: FakeTask) -> None:
+    with TemporaryDirectory() as folder:
+        with Export(folder, owner="a run") as export:
+            parts = write_parts(
+                [], export.open_part, file_format="jsonl", fields=fields_of("alerts"), prefix=export.part_prefix
+            )
+            manifest = export.commit(findings="alerts", file_format="jsonl", shape="api", parts=tuple(parts), records=0)
+        make = partial(AegisFindingsGateOperator, task_id="gate", manifest=manifest.uri, max_allowed={"serious": 0})
+        assert not task.run(make)["breached"]
+
+
 RUNS: dict[str, Callable[[Emulator, FakeTask], None]] = {
     "AegisOnceTaskOperator": runs_of_the_operator,
     "AegisGetOnceTaskResultOperator": run_of_the_result_operator,
@@ -131,6 +146,7 @@ RUNS: dict[str, Callable[[Emulator, FakeTask], None]] = {
     "AegisOnceTaskTrigger": run_of_the_trigger,
     "AegisVacancyTrigger": run_of_the_vacancy_trigger,
     "AegisFindingsToObjectStorageOperator": run_of_the_export,
+    "AegisFindingsGateOperator": run_of_the_gate,
     "read_findings": run_of_the_readers,
     "test_connection": run_of_the_connection_test,
 }
