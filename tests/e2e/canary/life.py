@@ -8,7 +8,6 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,8 @@ from .wiretap import Wiretap
 
 GOOD_NAMES = {f"{auth_type}_{mode}" for auth_type in AUTH_TYPES for mode in MODES}
 # Those that end well, those that are refused, and two that a user ends.
-SCANS = len(GOOD_NAMES) + len(AUTH_TYPES) + 3 + 2
+ENDED = ("ended_poke", "ended_deferrable")
+SCANS = len(GOOD_NAMES) + len(AUTH_TYPES) + 3 + len(ENDED)
 READ = "GetOnceTaskResultInfo"
 # Many requests meet one of these for so many seconds.
 TROUBLED = 6
@@ -142,10 +142,13 @@ class Life:
 
     def _end(self, run: str) -> None:
         """Have a user end two tasks."""
-        for task in ("ended_poke", "ended_deferrable"):
+        for task in ENDED:
             self.stack.mark("canary_ended", run, task, "failed")
-        log = partial(self.stack.log, "canary_ended", run, "ended_deferrable")
-        until(lambda: len(self.sas.cancelled) == 2, 120, log)
+        until(lambda: self.cancelled() == set(ENDED), 120, lambda: self._logs("canary_ended", run))
+
+    def cancelled(self) -> set[str]:
+        """The names of the scans that were cancelled."""
+        return {self.sas.tasks[one].task_name for one in self.sas.cancelled}
 
     def _refuse(self) -> None:
         """Let nobody in any more while workers and triggers wait, and say why by repeating what they sent."""
@@ -179,6 +182,14 @@ class Life:
         ended = self.stack.wait(dag_id, run, timeout=120)
         others = [task for task, its in self.stack.task_states(dag_id, run).items() if its != state]
         assert ended == state, "\n\n".join(f"{task}: {self.stack.log(dag_id, run, task)[-2000:]}" for task in others)
+
+    def _logs(self, dag_id: str, run: str) -> str:
+        """The ends of the logs of a run's tasks, each of its last try."""
+        texts = []
+        for task, state in self.stack.task_states(dag_id, run).items():
+            number = self.stack.task(dag_id, run, task)["try_number"]
+            texts.append(f"{task}, try {number}, {state}: {self.stack.log(dag_id, run, task, number)[-3000:]}")
+        return "\n\n".join(texts)
 
     def _say(self, what: str, answer: Any) -> None:
         self.said[what] = f"{self.said.get(what, '')}\n{json.dumps(answer)}"
