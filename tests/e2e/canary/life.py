@@ -180,15 +180,19 @@ class Life:
 
     def _wait(self, run: str, dag_id: str, state: str) -> None:
         ended = self.stack.wait(dag_id, run, timeout=120)
-        others = [task for task, its in self.stack.task_states(dag_id, run).items() if its != state]
-        assert ended == state, "\n\n".join(f"{task}: {self.stack.log(dag_id, run, task)[-2000:]}" for task in others)
+        assert ended == state, self._logs(dag_id, run, but=state)
 
-    def _logs(self, dag_id: str, run: str) -> str:
-        """The ends of the logs of a run's tasks, each of its last try."""
+    def _logs(self, dag_id: str, run: str, *, but: str = "") -> str:
+        """The ends of the logs of a run's tasks, each of its last try.
+
+        :param but: a state whose tasks are left out.
+        """
         texts = []
         for task, state in self.stack.task_states(dag_id, run).items():
             number = self.stack.task(dag_id, run, task)["try_number"]
-            texts.append(f"{task}, try {number}, {state}: {self.stack.log(dag_id, run, task, number)[-3000:]}")
+            if state != but:
+                log = self.stack.log(dag_id, run, task, number)[-3000:] if number else ""
+                texts.append(f"{task}, try {number}, {state}: {log}")
         return "\n\n".join(texts)
 
     def _say(self, what: str, answer: Any) -> None:
