@@ -225,11 +225,12 @@ def _next_delay(
     :param offset: how far the endpoint's clock is ahead of ours, if its answer tells.
     """
     last = attempts.number >= MAX_ATTEMPTS
-    if isinstance(error, ClockError) and not (last or attempts.corrected or offset is None):
+    # Once for each call, even in its last attempt: a service in trouble must not make an expired token final.
+    if isinstance(error, ClockError) and not (attempts.corrected or offset is None):
         clock_offsets[config.endpoint.host] = offset
         attempts.corrected = True
         return 0.0
-    if isinstance(error, ExpiredTokenError) and not (last or attempts.refreshed):
+    if isinstance(error, ExpiredTokenError) and not attempts.refreshed:
         attempts.refreshed = True
         return 0.0
     if not error.refused and not call.repeatable:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aegis.client.errors import ClockError, ExpiredTokenError
-from airflow_provider_aegis.client.flows.exchange import clock_offsets, exchange, server_time
+from airflow_provider_aegis.client.errors import ClockError, ExpiredTokenError, ThrottledError
+from airflow_provider_aegis.client.flows.exchange import MAX_ATTEMPTS, clock_offsets, exchange, server_time
 from airflow_provider_aegis.client.protocol.endpoints import Endpoint
 from airflow_provider_aegis.client.protocol.responses import Response
 from airflow_provider_aegis.client.protocol.signing import Credentials
@@ -118,6 +118,16 @@ def test_an_expired_token_is_fetched_afresh_once_and_the_call_repeated_at_once(c
     it.run_flow(exchange(it.config, call_))
     assert it.refreshes == [False, True, False]
     assert [signature_of(send).credentials for send in it.sent] == [old, new, new]
+
+
+@pytest.mark.parametrize("late", [STALE, SKEWED], ids=["token", "date"])
+def test_an_expired_token_or_a_wrong_date_in_the_last_attempt_does_not_end_the_call(late: Any) -> None:
+    """A task waits through a service in trouble; that its token expired meanwhile is no reason to fail."""
+    it = stage(*[throttled(1)] * (MAX_ATTEMPTS - 1), late, OK)
+    assert it.run_flow(exchange(it.config, READ)) == {"RequestId": "R"}
+    it = stage(*[throttled(1)] * (MAX_ATTEMPTS - 1), late, throttled(1))
+    with pytest.raises(ThrottledError):
+        it.run_flow(exchange(it.config, READ))
 
 
 def test_a_second_expired_token_is_final() -> None:
