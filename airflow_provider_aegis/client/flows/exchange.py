@@ -107,7 +107,7 @@ def _attempt_until(
 
 
 def _attempt(config: ClientConfig, call: Call, deadline: float | None, priority: Priority) -> Flow[dict[str, Any]]:
-    """Make a call with up to ``MAX_ATTEMPTS`` requests."""
+    """Make a call with up to ``MAX_ATTEMPTS`` requests; renewed credentials and a corrected date may need one more."""
     url = f"{config.endpoint.url}?{call.query}" if call.query else config.endpoint.url
     attempts = _Attempts()
     error: SecurityCenterError | None = None

@@ -26,7 +26,6 @@ from airflow_provider_aegis.client.flows.exchange import (
     exchange,
 )
 from airflow_provider_aegis.client.protocol.operations import Call, call
-from airflow_provider_aegis.client.protocol.responses import Response
 from airflow_provider_aegis.client.protocol.signing import Credentials
 from tests.fakes import (
     BROKEN,
@@ -35,8 +34,6 @@ from tests.fakes import (
     KEYS,
     OK,
     READ,
-    SKEWED,
-    STALE,
     START,
     Stage,
     answer,
@@ -140,14 +137,6 @@ def test_no_back_off_is_longer_than_twenty_seconds(monkeypatch: pytest.MonkeyPat
     it = stage(*[BROKEN] * 8, OK)
     it.run_flow(exchange(it.config, READ))
     assert it.slept == [1, 2, 4, 8, 16, 20, 20, 20]
-
-
-@pytest.mark.parametrize("last", [SKEWED, STALE], ids=["clock", "token"])
-def test_five_attempts_are_all_whatever_the_fifth_meets(last: Response) -> None:
-    it = stage(*[BROKEN] * 4, last, *[OK] * 3)
-    with pytest.raises(SecurityCenterError):
-        it.run_flow(exchange(it.config, READ))
-    assert len(it.sent) == 5
 
 
 @pytest.mark.parametrize("call_", [READ, START, CANCEL], ids=lambda known: known.operation.name)

@@ -125,7 +125,11 @@ def test_an_expired_token_or_a_wrong_date_in_the_last_attempt_does_not_end_the_c
     """A task waits through a service in trouble; that its token expired meanwhile is no reason to fail."""
     it = stage(*[throttled(1)] * (MAX_ATTEMPTS - 1), late, OK)
     assert it.run_flow(exchange(it.config, READ)) == {"RequestId": "R"}
-    it = stage(*[throttled(1)] * (MAX_ATTEMPTS - 1), late, throttled(1))
+
+
+@pytest.mark.parametrize("late", [STALE, SKEWED], ids=["token", "date"])
+def test_after_that_one_more_attempt_is_made_and_no_other(late: Any) -> None:
+    it = stage(*[throttled(1)] * (MAX_ATTEMPTS - 1), late, throttled(1), OK)
     with pytest.raises(ThrottledError):
         it.run_flow(exchange(it.config, READ))
 
