@@ -127,7 +127,7 @@ def test_a_folder_that_cannot_be_written_is_noticed_before_the_first_request(
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ({"findings": "vulnerabilties"}, "vulnerabilities"),
+        ({"findings": "vulnerability"}, "vulnerabilities"),
         ({"file_format": "xlsx"}, "file_format"),
         ({"shape": "sarif"}, "shape"),
         ({"findings": "assets", "shape": "ocsf"}, "assets"),
