@@ -27,7 +27,7 @@ RULES: tuple[RetryRule, ...] = (
         reason="the credentials were refused, and will be refused again",
     ),
     RetryRule(
-        exception=errors.PermissionDeniedError,
+        exception=[errors.PermissionDeniedError, exceptions.AccountsSkippedError],
         action=RetryAction.FAIL,
         reason="a RAM permission must be granted first",
     ),
@@ -77,6 +77,11 @@ RULES: tuple[RetryRule, ...] = (
         ],
         action=RetryAction.DEFAULT,
         reason="the scan ended badly; another one may not",
+    ),
+    RetryRule(
+        exception=exceptions.TooManyFindingsError,
+        action=RetryAction.FAIL,
+        reason="the findings of an export do not change",
     ),
     RetryRule(
         exception=exceptions.TaskKilledError,

@@ -45,6 +45,8 @@ DECISIONS: dict[type[Exception], tuple[str, float | None]] = {
     exceptions.OnceTaskTimeoutError: ("default", None),
     exceptions.OnceTaskDeadlineError: ("default", None),
     exceptions.UnknownOnceTaskError: ("default", None),
+    exceptions.AccountsSkippedError: ("fail", None),
+    exceptions.TooManyFindingsError: ("fail", None),
     exceptions.TaskKilledError: ("default", None),
     exceptions.MalformedEventError: ("default", None),
 }
