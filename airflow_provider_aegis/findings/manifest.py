@@ -213,19 +213,29 @@ def verify_part(uri: str, part: Part, open_file: Open) -> Problem | None:
 
     :return: what is wrong, ``None`` if nothing is.
     """
-    sha256, size = hashlib.sha256(), 0
     try:
         with open_file(uri) as file:
-            # No more than a chunk past the end: a file that was swapped may be of any size.
-            while size <= part.bytes and (chunk := file.read(CHUNK_BYTES)):
-                sha256.update(chunk)
-                size += len(chunk)
+            size, sha256 = hash_part(file, part)
     except FileNotFoundError:
         return Problem(uri, "the part is missing")
     if size > part.bytes:
         return Problem(uri, f"the part is longer than the {part.bytes} bytes that its manifest names")
     if size < part.bytes:
         return Problem(uri, f"the part is cut off: {size} of {part.bytes} bytes")
-    if sha256.hexdigest() != part.sha256:
+    if sha256 != part.sha256:
         return Problem(uri, "the part was changed: its hash is not the one that its manifest names")
     return None
+
+
+def hash_part(file: BinaryIO, part: Part, keep: Callable[[bytes], object] = len) -> tuple[int, str]:
+    """Read a part's file, and no more than a chunk past the part's end: a file that was swapped may be of any size.
+
+    :param keep: is given each chunk.
+    :return: how many bytes were read, and their SHA-256.
+    """
+    sha256, size = hashlib.sha256(), 0
+    while size <= part.bytes and (chunk := file.read(CHUNK_BYTES)):
+        sha256.update(chunk)
+        size += len(chunk)
+        keep(chunk)
+    return size, sha256.hexdigest()

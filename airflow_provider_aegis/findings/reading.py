@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, cast
 
 from airflow_provider_aegis.client.errors import ConfigurationError
-from airflow_provider_aegis.findings.manifest import CHUNK_BYTES, MANIFEST_NAME, Manifest, ManifestError, read_manifest
+from airflow_provider_aegis.findings.manifest import MANIFEST_NAME, Manifest, ManifestError, hash_part, read_manifest
 from airflow_provider_aegis.findings.storage import Folder
 from airflow_provider_aegis.findings.writers import Part
 
@@ -55,15 +54,12 @@ def read_records(folder: Folder, manifest: Manifest) -> Iterator[Record]:
 
 
 def _copy(folder: Folder, part: Part, target: Path, uri: str) -> None:
-    digest = hashlib.sha256()
     try:
         with folder.open_read(part.name) as source, target.open("xb") as copy:
-            while chunk := source.read(CHUNK_BYTES):
-                digest.update(chunk)
-                copy.write(chunk)
+            _, sha256 = hash_part(source, part, copy.write)
     except FileNotFoundError as error:
         raise ManifestError(f"{uri} names {part.name}, which is not there.") from error
-    if digest.hexdigest() != part.sha256:
+    if sha256 != part.sha256:
         raise ManifestError(f"{part.name} is not the part that {uri} names: it has another hash.")
 
 
