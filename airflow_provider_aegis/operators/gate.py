@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow_provider_aegis.client.errors import ConfigurationError
+from airflow_provider_aegis.client.protocol.validation import check_choice
 from airflow_provider_aegis.compat import AirflowSkipException, BaseOperator, ObjectStoragePath
 from airflow_provider_aegis.exceptions import TooManyFindingsError
 
@@ -61,8 +62,7 @@ class AegisFindingsGateOperator(BaseOperator):
         self.allow_list = allow_list
         self.on_breach = on_breach
         self.object_storage_conn_id = object_storage_conn_id
-        if on_breach not in get_args(OnBreach):
-            raise ValueError(f"on_breach must be one of {', '.join(get_args(OnBreach))}, not {on_breach!r}.")
+        check_choice("on_breach", on_breach, get_args(OnBreach))
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002  (Airflow hands it in)
         """Judge the findings of the export."""

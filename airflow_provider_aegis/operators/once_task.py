@@ -20,7 +20,7 @@ from airflow_provider_aegis.client.jobs.once_task import (
     OnceTaskJudge,
     OnceTaskRef,
 )
-from airflow_provider_aegis.client.protocol.validation import as_seconds, parse_seconds
+from airflow_provider_aegis.client.protocol.validation import as_seconds, check_choice, parse_seconds
 from airflow_provider_aegis.compat import AirflowTaskTimeout, BaseOperator, conf
 from airflow_provider_aegis.exceptions import (
     MalformedEventError,
@@ -178,8 +178,7 @@ class AegisOnceTaskOperator(AegisTask, BaseOperator):
         self.on_conflict = on_conflict
         self.cancel_on_kill = cancel_on_kill
         self.cancel_on_timeout = cancel_on_timeout
-        if on_conflict not in get_args(OnConflict):
-            raise ValueError(f"on_conflict must be one of {', '.join(get_args(OnConflict))}, not {on_conflict!r}.")
+        check_choice("on_conflict", on_conflict, get_args(OnConflict))
         self._scan: Scan | None = None
         self._timed_out = self._killed = False
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow_provider_aegis.client.errors import ConfigurationError
+from airflow_provider_aegis.client.protocol.validation import check_choice
 from airflow_provider_aegis.client.readers import find_findings
 from airflow_provider_aegis.compat import BaseOperator, ObjectStoragePath
 from airflow_provider_aegis.exceptions import AccountsSkippedError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_aegis.findings.manifest import Manifest, Previous
     from airflow_provider_aegis.hooks.findings import Findings
 
-ON_SKIPPED = ("warn", "fail")
+OnSkipped = Literal["warn", "fail"]
 SECONDS_BETWEEN_LOG_LINES = 30.0
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ class AegisFindingsToObjectStorageOperator(AegisTask, BaseOperator):
         shape: str = "api",
         params_of_findings: Mapping[str, Any] | None = None,
         accounts: Sequence[str] | str | None = None,
-        on_skipped: str = "warn",
+        on_skipped: OnSkipped = "warn",
         settle: bool = False,
         once_task_id: str | None = None,
         previous: str | None = None,
@@ -102,8 +103,7 @@ class AegisFindingsToObjectStorageOperator(AegisTask, BaseOperator):
         self.previous = previous
         self.aegis_conn_id = aegis_conn_id
         self.region = region
-        if on_skipped not in ON_SKIPPED:
-            raise ValueError(f"on_skipped must be one of {', '.join(ON_SKIPPED)}, not {on_skipped!r}.")
+        check_choice("on_skipped", on_skipped, get_args(OnSkipped))
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the findings, write them, and return the manifest in short."""

@@ -76,6 +76,15 @@ def check_known(name: str, known: Sequence[str], *, what: str) -> None:
     raise ConfigurationError(f"{what} {name!r:.60} is not known: {todo}.")
 
 
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """See that an argument is one of a closed set.
+
+    :raises ValueError: if it is not; the text names the argument and the choices.
+    """
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+
+
 def plain_seconds(value: object) -> object:
     """Return the seconds of a timedelta, and any other value unchanged."""
     return value.total_seconds() if isinstance(value, timedelta) else value

@@ -146,7 +146,12 @@ def test_bad_arguments_are_named_before_the_first_request(
 
 def test_an_unknown_choice_for_skipped_accounts_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="on_skipped must be one of warn, fail"):
-        AegisFindingsToObjectStorageOperator(task_id="e", findings="alerts", path=str(tmp_path), on_skipped="ignore")
+        AegisFindingsToObjectStorageOperator(
+            task_id="e",
+            findings="alerts",
+            path=str(tmp_path),
+            on_skipped="ignore",  # type: ignore[arg-type]
+        )
 
 
 def test_accounts_that_cannot_be_read_are_in_the_manifest_or_fail_the_task(
